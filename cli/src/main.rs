@@ -1,0 +1,3 @@
+//! The `moviola` binary: the only crate that prints or speaks a protocol.
+
+fn main() {}

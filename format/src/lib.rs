@@ -1,0 +1,6 @@
+//! The bytes of a Moviola trace.
+//!
+//! This crate knows bytes, offsets and checksums. It knows nothing of Python objects beyond
+//! their shapes on disk, of debuggers or of terminals.
+
+pub mod event;

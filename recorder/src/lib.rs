@@ -1,0 +1,1 @@
+//! The recorder extension `moviola._recorder`: lives inside the recorded process.

@@ -1,0 +1,1 @@
+//! Time travel over a trace. Must not print and has no `unsafe`.

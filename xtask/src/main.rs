@@ -1,0 +1,3 @@
+//! Development tasks (`cargo xtask ...`). Must not be needed by users of an installed Moviola.
+
+fn main() {}
