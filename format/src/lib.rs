@@ -4,3 +4,4 @@
 //! their shapes on disk, of debuggers or of terminals.
 
 pub mod event;
+pub mod ring;

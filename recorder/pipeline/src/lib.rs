@@ -1,1 +1,3 @@
-//! The recording pipeline: shared ring, event encoding and writer. Must not know CPython.
+//! The recording pipeline: shared ring and writer. Must not know CPython.
+
+pub mod ring;
