@@ -1,0 +1,44 @@
+//! `moviola record`: runs a program as if Moviola were not there and leaves a trace of it.
+
+use crate::args::{RecordArgs, RunArgs};
+use crate::failure::{Failure, Outcome};
+use crate::launch::child::Stdin;
+use crate::launch::{self, Recorded, Request};
+use crate::ui;
+
+/// Runs the subcommand. The exit code is the program's own.
+pub fn run(args: RecordArgs) -> Outcome {
+    let recorded = launch::record(&request(args.run, Stdin::Inherit)?)?;
+    tell(&recorded);
+    Ok(recorded.end.exit_code())
+}
+
+/// The recording that the options ask for.
+pub fn request(args: RunArgs, stdin: Stdin) -> Result<Request, Failure> {
+    let ring_bytes = args.ring.saturating_mul(1 << 20);
+    if !args.ring.is_power_of_two() || ring_bytes > moviola_format::ring::CAP_MAX {
+        return Err(Failure::usage(format!(
+            "--ring {} is not a size: give 1, 2, 4, 8 ... up to 1024 (MiB)",
+            args.ring
+        )));
+    }
+    Ok(Request {
+        python: args.python,
+        py_opts: args.py_opt,
+        target: args.target,
+        output: args.output,
+        options: args.detail.into_iter().map(|level| ("detail".to_owned(), level)).collect(),
+        ring_bytes,
+        stdin,
+    })
+}
+
+/// Says what the user should know about a recording.
+pub fn tell(recorded: &Recorded) {
+    for warning in &recorded.warnings {
+        ui::warn(warning);
+    }
+    if recorded.recorded {
+        ui::note(&format!("recorded to {}", recorded.trace.display()));
+    }
+}

@@ -1,0 +1,79 @@
+//! Starting a program under the recorder: find Python, find the extension built for it, stage
+//! both into a private directory, spawn, drain the ring until the end.
+//!
+//! Must not know commands or prompts; what goes wrong comes back as a [`Failure`] or a warning.
+
+pub mod child;
+pub mod extension;
+pub mod python;
+pub mod sink;
+pub mod stage;
+pub mod target;
+
+use crate::failure::Failure;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What to record and how.
+#[derive(Debug)]
+pub struct Request {
+    /// `--python`.
+    pub python: Option<PathBuf>,
+    /// Options for the interpreter itself, before the script.
+    pub py_opts: Vec<OsString>,
+    /// `SCRIPT ARGS`, `-m MODULE ARGS` or `-c CODE ARGS`, as given.
+    pub target: Vec<OsString>,
+    /// Where the trace goes; `None` for a name made from the script's.
+    pub output: Option<PathBuf>,
+    /// Options for the recorder, `key=value`.
+    pub options: Vec<(String, String)>,
+    /// Bytes of the ring.
+    pub ring_bytes: u64,
+    /// What the program reads.
+    pub stdin: child::Stdin,
+}
+
+/// A finished recording.
+#[derive(Debug)]
+pub struct Recorded {
+    /// Where the trace is.
+    pub trace: PathBuf,
+    /// How the program ended.
+    pub end: child::End,
+    /// Whether anything was recorded.
+    pub recorded: bool,
+    /// Things to tell, each one line.
+    pub warnings: Vec<String>,
+}
+
+/// Records one run of a program.
+///
+/// # Errors
+/// When the recording cannot begin; the program was not started then.
+pub fn record(request: &Request) -> Result<Recorded, Failure> {
+    let target = target::Target::parse(&request.target)?;
+    target::check_py_opts(&request.py_opts)?;
+    let python = python::find(request.python.as_deref())?;
+    let extension = extension::find(&python)?;
+    let trace = target.trace_path(request.output.as_deref())?;
+    let mut sink = sink::Sink::create(&trace, request.ring_bytes)?;
+    let stage = stage::Stage::create(&python, &extension)?;
+    let options =
+        request.options.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(";");
+    let env = stage.environment(sink.ring(), &trace, &options);
+    let watch = child::Watch::begin()
+        .map_err(|e| Failure::recorder(format!("cannot watch for signals: {e}")))?;
+    let mut child = match child::spawn(&python, &request.py_opts, &target, &env, &request.stdin) {
+        Ok(child) => child,
+        Err(failure) => {
+            sink.abandon();
+            return Err(failure);
+        }
+    };
+    watch.follow(&child);
+    sink.drain(&mut child);
+    let end = child.wait();
+    watch.finish();
+    let finished = sink.finish(end);
+    Ok(Recorded { trace, end, recorded: finished.recorded, warnings: finished.warnings })
+}
