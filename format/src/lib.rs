@@ -4,4 +4,5 @@
 //! their shapes on disk, of debuggers or of terminals.
 
 pub mod event;
+pub mod read;
 pub mod ring;

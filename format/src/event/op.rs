@@ -27,7 +27,8 @@ pub const THROW: u8 = 0x08;
 pub const UNWIND: u8 = 0x09;
 /// Exception stop: `value exception`.
 pub const RAISE: u8 = 0x0a;
-/// The next stop has the line `frame line + sv delta`; the frame's line stays as it is.
+/// The next stop has the line `frame line + sv delta` (-1: none, `f_lineno` is None); the frame's
+/// line stays as it is.
 pub const AT: u8 = 0x0b;
 /// An exception is handled in the current frame: `value exception`.
 pub const HANDLED: u8 = 0x0c;
