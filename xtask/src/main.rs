@@ -1,3 +1,36 @@
-//! Development tasks (`cargo xtask ...`). Must not be needed by users of an installed Moviola.
+//! `cargo xtask TASK`: everything about the project that is more than one cargo command.
+//!
+//! One file a task. A tool for developers, not part of what is installed.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
-fn main() {}
+mod build;
+mod fidelity;
+mod pythons;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask test [--require 3.11,3.12,3.13]
+    every test, on each Python that is found
+cargo xtask fidelity [--python 3.X] [--no-locals] [--no-build] [--show N] [NAMES]
+    recordings of the corpus compared with the oracle, one row a program
+";
+
+/// What a task can fail with: one text for the developer.
+type Result<T> = std::result::Result<T, String>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (task, rest) = args.split_first().map_or(("", &[][..]), |(t, r)| (t.as_str(), r));
+    let outcome = match task {
+        "fidelity" => fidelity::task(rest),
+        _ => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("{text}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -76,16 +76,11 @@ fn candidates(python: &Python) -> Vec<PathBuf> {
     paths
 }
 
-/// The minor version in the stamp of the extension at `path`.
+/// The minor version in the stamp of the extension at `path`; it always has two digits.
 fn stamped_minor(path: &Path) -> Option<u32> {
     let bytes = std::fs::read(path).ok()?;
-    bytes.windows(STAMP.len()).enumerate().filter(|(_, window)| *window == STAMP).find_map(
-        |(at, _)| {
-            let rest = &bytes[at + STAMP.len()..];
-            let end = rest.iter().position(|b| !b.is_ascii_digit())?;
-            std::str::from_utf8(&rest[..end]).ok()?.parse().ok()
-        },
-    )
+    let found = bytes.windows(STAMP.len() + 2).filter(|window| window.starts_with(STAMP));
+    found.filter_map(|window| std::str::from_utf8(&window[STAMP.len()..]).ok()?.parse().ok()).next()
 }
 
 #[cfg(test)]

@@ -41,14 +41,13 @@ def _boot():
         recorder = imp.create_dynamic(spec)
         imp.exec_dynamic(recorder)
         modules.pop(name, None)
-        recorder.start(ring, trace, options)
+        problem = recorder.start(ring, trace, options)
     except BaseException as error:
         modules.pop("moviola._recorder", None)
-        os.write(
-            2,
-            ("moviola: the recorder could not start, the program runs unrecorded: %s: %s\n"
-             % (type(error).__name__, error)).encode("utf-8", "backslashreplace"),
-        )
+        problem = "%s: %s" % (type(error).__name__, error)
+    if problem:
+        text = "moviola: the recorder could not start, the program runs unrecorded: %s\n" % problem
+        os.write(2, text.encode("utf-8", "backslashreplace"))
 
 
 _boot()

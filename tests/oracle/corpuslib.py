@@ -1,0 +1,43 @@
+"""The corpus programs: what to run, with which arguments, and what must come of it."""
+import glob
+import os
+import re
+import shlex
+
+ROOT = os.path.dirname(os.path.abspath(__file__))
+CORPUS = os.path.join(os.path.dirname(ROOT), "corpus")
+
+
+def programs(only=None, corpus=CORPUS):
+    """Every program whose name contains one of the words in `only`, described by its header comments."""
+    for p in sorted(glob.glob(os.path.join(corpus, "c[0-9][0-9]_*.py"))):
+        with open(p, encoding="latin-1") as f:
+            head = f.read(600)
+        d = {"name": os.path.basename(p)[:-3], "path": p, "args": [], "stdin": None, "rc": 0, "min": "3.11", "module": None, "tags": []}
+        for k, v in re.findall(r"^# (TAGS|ARGS|STDIN|RC|MIN|MODULE): (.*)$", head, re.M):
+            v = v.encode("latin-1").decode("utf-8") if k in ("ARGS", "STDIN") else v
+            if k == "TAGS":
+                d["tags"] = v.split()
+            elif k == "ARGS":
+                d["args"] = shlex.split(v)
+            elif k == "STDIN":
+                d["stdin"] = v.encode().decode("unicode_escape")
+            elif k == "RC":
+                d["rc"] = int(v)
+            elif k == "MIN":
+                d["min"] = v
+            elif k == "MODULE":
+                d["module"] = v
+        if d["module"]:
+            d["args"] = ["one", "two"]
+        if only and not any(o in d["name"] for o in only):
+            continue
+        yield d
+
+
+def applies(d, ver):
+    return tuple(map(int, ver.split("."))) >= tuple(map(int, d["min"].split(".")))
+
+
+def target(d):
+    return (["-m", d["module"]] if d["module"] else [d["path"]]) + d["args"]

@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""Records the corpus, exports it and compares with the oracle; one row a program.
+
+fidelity.py --python 3.12=EXE --moviola BIN --recorder DIR --cache DIR [--no-locals] [--json FILE] [NAMES]
+
+The truth and the plain run are kept in the cache directory until a program or the oracle changes. A program passes when
+its exit code and standard output are the plain run's and every event and value is the oracle's, or differs in a way that
+exceptions.toml allows for it with a reason. A comparison of no events is a failure.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+
+import corpuslib
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ENV = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", "TERM": "dumb", "PYTHONUTF8": "1"}
+ORACLE_FILES = ["truth_lines.py", "lib/launch.py", "lib/oracle_lines.py", "lib/oracle_out.py", "lib/oracle_render.py", "lib/_oracle_ct.c", "inject/sitecustomize.py"]
+SECONDS = 300
+
+
+def run(cmd, stdin=None, extra=None):
+    env = dict(os.environ, **ENV)
+    for k in list(env):
+        if k == "PYTHONPATH" or k.startswith(("ORACLE_", "MOVIOLA_", "CARGO", "RUST")):
+            del env[k]
+    env.update(extra or {})
+    p = subprocess.Popen(cmd, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd=corpuslib.CORPUS)
+    try:
+        o, e = p.communicate(stdin.encode() if stdin is not None else None, timeout=SECONDS)
+        rc = p.returncode
+    except subprocess.TimeoutExpired:
+        p.kill()
+        o, e = p.communicate()
+        rc = "timeout"
+    return {"rc": rc, "stdout": o.decode("utf-8", "backslashreplace"), "stderr": e.decode("utf-8", "backslashreplace")}
+
+
+def build_shim(python, cache):
+    """Compiles the C part of the oracle for this Python, into the cache."""
+    code = "import sysconfig;print(sysconfig.get_path('include'));print(sysconfig.get_config_var('EXT_SUFFIX'))"
+    include, suffix = subprocess.check_output([python, "-c", code], text=True).split()
+    src = os.path.join(HERE, "lib", "_oracle_ct.c")
+    out = os.path.join(cache, "_oracle_ct" + suffix)
+    if not os.path.exists(out) or os.path.getmtime(out) < os.path.getmtime(src):
+        subprocess.check_call([os.environ.get("CC", "cc"), "-O2", "-shared", "-fPIC", "-w", "-I" + include, src, "-o", out])
+
+
+def truth(d, a):
+    """-> (path of the truth, plain run); made again only when something that it depends on is newer."""
+    path = os.path.join(a.cache, d["name"] + (".events" if a.no_locals else ".lines") + ".jsonl.gz")
+    plain = os.path.join(a.cache, d["name"] + ".plain.json")
+    sources = [os.path.join(HERE, f) for f in ORACLE_FILES] + [d["path"]]
+    newest = max(map(os.path.getmtime, sources))
+    if not os.path.exists(plain) or os.path.getmtime(plain) < newest:
+        r = run([a.exe] + corpuslib.target(d), d["stdin"])
+        with open(plain, "w") as f:
+            json.dump(r, f)
+    if not os.path.exists(path) or os.path.getmtime(path) < newest:
+        cmd = [a.exe, os.path.join(HERE, "truth_lines.py"), "--python", a.exe, "-o", path + ".new", "--cwd", corpuslib.CORPUS, "--root", corpuslib.CORPUS, "--timeout", str(SECONDS - 10)]
+        if a.no_locals:
+            cmd.append("--no-locals")
+        if d["stdin"] is not None:
+            given = os.path.join(a.cache, d["name"] + ".stdin")
+            with open(given, "w") as f:
+                f.write(d["stdin"])
+            cmd += ["--stdin", given]
+        cmd += (["-m", d["module"]] if d["module"] else [d["path"]]) + d["args"]
+        r = run(cmd, extra={"ORACLE_EXT": a.cache})
+        if not os.path.exists(path + ".new"):
+            raise RuntimeError("no truth for %s: %s" % (d["name"], r["stderr"][-500:]))
+        os.replace(path + ".new", path)
+    with open(plain) as f:
+        return path, json.load(f)
+
+
+def shell_code(rc):
+    return 128 - rc if isinstance(rc, int) and rc < 0 else rc
+
+
+def one(d, a):
+    """Runs one program; -> row."""
+    row = {"name": d["name"], "lines": 0, "identical": 0, "unknown": 0, "wrong": 0, "order": 0, "events": 0, "notes": [], "bad": [], "ms": 0}
+    want_file, plain = truth(d, a)
+    work = os.path.join(a.cache, "run")
+    os.makedirs(work, exist_ok=True)
+    trace = os.path.join(work, d["name"] + ".moviola")
+    export = os.path.join(work, d["name"] + ".jsonl")
+    for old in (trace, trace + ".ring", export):
+        if os.path.exists(old):
+            os.remove(old)
+    t = time.time()
+    r = run([a.moviola, "record", "-o", trace, "--python", a.exe] + corpuslib.target(d), d["stdin"], {"MOVIOLA_RECORDER": a.recorder} if a.recorder else None)
+    row["ms"] = round((time.time() - t) * 1000)
+    if r["rc"] != shell_code(plain["rc"]):
+        row["bad"].append("output")
+        row["notes"].append("exit code %s, plain %s; stderr: %s" % (r["rc"], plain["rc"], r["stderr"][-600:]))
+    elif r["stdout"] != plain["stdout"]:
+        row["bad"].append("output")
+        row["notes"].append("standard output differs: " + first_difference(plain["stdout"], r["stdout"]))
+    cmd = [a.moviola, "export", "--format", "jsonl", "--root", corpuslib.CORPUS, "-o", export]
+    e = run(cmd + (["--no-locals"] if a.no_locals else []) + [trace])
+    if e["rc"] != 0 or not os.path.exists(export):
+        row["bad"].append("export")
+        row["notes"].append("export failed (%s): %s" % (e["rc"], e["stderr"][-600:]))
+        return row
+    c = run([sys.executable, os.path.join(HERE, "compare.py"), want_file, export, "--json", "--show=%d" % a.show] + (["--no-locals"] if a.no_locals else []))
+    try:
+        got = json.loads(c["stdout"])
+    except ValueError:
+        row["bad"].append("compare")
+        row["notes"].append("compare failed: " + c["stderr"][-600:])
+        return row
+    row["notes"] += got.pop("notes")
+    row.update(got)
+    if not row["events"]:
+        row["bad"].append("empty")
+        row["notes"].append("no events were compared")
+    row["bad"] += [k for k in ("wrong", "order", "unknown") if row[k]]
+    return row
+
+
+def first_difference(want, got):
+    w, g = want.splitlines(), got.splitlines()
+    for i in range(max(len(w), len(g))):
+        x, y = w[i] if i < len(w) else "<end>", g[i] if i < len(g) else "<end>"
+        if x != y:
+            return "line %d: %r, plain %r" % (i + 1, y[:150], x[:150])
+    return "line ends"
+
+
+def allowed(rows, version):
+    """Moves what exceptions.toml allows from `bad` to `excused`."""
+    with open(os.path.join(HERE, "exceptions.toml"), "rb") as f:
+        rules = tomllib.load(f).get("exception", [])
+    for row in rows:
+        row["excused"] = {}
+        for rule in rules:
+            if rule["program"] != row["name"] or version not in rule.get("python", [version]):
+                continue
+            for kind in rule["allow"]:
+                if kind in row["bad"]:
+                    row["bad"].remove(kind)
+                    row["excused"][kind] = rule["reason"]
+        # A value that is marked as not recorded keeps the promise "exact or unknown".
+        if "unknown" in row["bad"]:
+            row["bad"].remove("unknown")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--python", required=True, help="VERSION=EXE")
+    p.add_argument("--moviola", required=True)
+    p.add_argument("--recorder")
+    p.add_argument("--cache", required=True)
+    p.add_argument("--no-locals", action="store_true")
+    p.add_argument("--json")
+    p.add_argument("--show", type=int, default=3)
+    p.add_argument("--jobs", type=int, default=2)
+    p.add_argument("names", nargs="*")
+    a = p.parse_args()
+    version, a.exe = a.python.split("=", 1)
+    a.cache = os.path.abspath(a.cache)
+    os.makedirs(a.cache, exist_ok=True)
+    build_shim(a.exe, a.cache)
+    todo = [d for d in corpuslib.programs(a.names) if corpuslib.applies(d, version)]
+    if not todo:
+        sys.exit("no such program in the corpus: " + " ".join(a.names))
+    with ThreadPoolExecutor(a.jobs) as pool:
+        rows = list(pool.map(lambda d: one(d, a), todo))
+    allowed(rows, version)
+    print("Python %s%s" % (version, ", without locals" if a.no_locals else ""))
+    print("%-24s %9s %9s %8s %7s %7s %7s" % ("program", "lines", "identical", "unknown", "wrong", "order", "ms"))
+    for r in rows:
+        mark = "FAIL " + ",".join(r["bad"]) if r["bad"] else "excused" if r["excused"] else "ok"
+        print("%-24s %9d %9d %8d %7d %7d %7d  %s" % (r["name"], r["lines"], r["identical"], r["unknown"], r["wrong"], r["order"], r["ms"], mark))
+        for n in r["notes"][: a.show]:
+            print("      " + n[:700].replace("\n", "\n      "))
+    bad = [r for r in rows if r["bad"]]
+    total = {k: sum(r[k] for r in rows) for k in ("lines", "identical", "unknown", "wrong", "order")}
+    print("%-24s %9d %9d %8d %7d %7d  %d of %d programs as the oracle" % ("total", total["lines"], total["identical"], total["unknown"], total["wrong"], total["order"], len(rows) - len(bad), len(rows)))
+    if a.json:
+        with open(a.json, "w") as f:
+            json.dump({"python": version, "rows": rows, "total": total}, f)
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+//! `cargo xtask fidelity`: recordings of the corpus against the oracle.
+//!
+//! The work is done by `tests/oracle/fidelity.py`; this builds what it needs and calls it.
+
+use crate::pythons::{self, Python, VERSIONS};
+use crate::{Result, build};
+use std::process::Command;
+
+/// Runs the task.
+pub fn task(args: &[String]) -> Result<()> {
+    let mut wanted: Vec<&str> = Vec::new();
+    let mut passed: Vec<&str> = Vec::new();
+    let mut build_first = true;
+    let mut args = args.iter().map(String::as_str);
+    while let Some(arg) = args.next() {
+        match arg {
+            "--python" => wanted.push(args.next().ok_or("--python needs a version")?),
+            "--no-build" => build_first = false,
+            "--show" | "--jobs" => passed.extend([arg, args.next().ok_or("a number is missing")?]),
+            _ => passed.push(arg),
+        }
+    }
+    let pythons =
+        if wanted.is_empty() { pythons::find(&VERSIONS) } else { pythons::require(&wanted)? };
+    if build_first {
+        build::binary()?;
+    }
+    let mut failed = Vec::new();
+    for python in &pythons {
+        if build_first {
+            build::extension(python)?;
+        }
+        if run(python, &passed).is_err() {
+            failed.push(python.version.as_str());
+        }
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("not as the oracle: {}", failed.join(", ")))
+    }
+}
+
+/// One Python's table; what is built already is used.
+pub fn run(python: &Python, passed: &[&str]) -> Result<()> {
+    let script = build::root().join("tests/oracle/fidelity.py");
+    let cache = build::target_dir().join("oracle").join(&python.version);
+    build::run(
+        Command::new(&python.exe)
+            .arg(script)
+            .args(["--python", &format!("{}={}", python.version, python.exe.display())])
+            .arg("--moviola")
+            .arg(build::binary_path())
+            .arg("--recorder")
+            .arg(build::extension_dir(python))
+            .arg("--cache")
+            .arg(cache)
+            .args(passed)
+            .env("PYTHONDONTWRITEBYTECODE", "1"),
+    )
+}
