@@ -3,9 +3,11 @@
 //! One file a task. A tool for developers, not part of what is installed.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod build;
 mod fidelity;
 mod pythons;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -14,6 +16,10 @@ cargo xtask test [--require 3.11,3.12,3.13]
     every test, on each Python that is found
 cargo xtask fidelity [--python 3.X] [--no-locals] [--no-build] [--show N] [NAMES]
     recordings of the corpus compared with the oracle, one row a program
+cargo xtask bench [--python 3.X] [--repeat N] [WORKLOADS]
+    what recording costs: own, tree and wall against the plain run
+cargo xtask tidy
+    the layout rules
 ";
 
 /// What a task can fail with: one text for the developer.
@@ -23,7 +29,9 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let (task, rest) = args.split_first().map_or(("", &[][..]), |(t, r)| (t.as_str(), r));
     let outcome = match task {
+        "bench" => bench::task(rest),
         "fidelity" => fidelity::task(rest),
+        "tidy" => tidy::task(),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
