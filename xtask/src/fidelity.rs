@@ -41,6 +41,25 @@ pub fn task(args: &[String]) -> Result<()> {
     }
 }
 
+/// One Python's table, counted by program.
+pub fn counted(python: &Python) -> (u64, Vec<String>) {
+    let file = build::target_dir().join(format!("fidelity-{}.json", python.version));
+    std::fs::remove_file(&file).ok();
+    let ran = run(python, &["--json", &file.to_string_lossy()]);
+    let rows = std::fs::read(&file)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
+        .and_then(|report| report["rows"].as_array().cloned())
+        .unwrap_or_default();
+    if rows.is_empty() {
+        return (0, vec![ran.err().unwrap_or_else(|| "no report".to_owned())]);
+    }
+    let is_bad = |row: &&serde_json::Value| row["bad"].as_array().is_none_or(|b| !b.is_empty());
+    let failed: Vec<String> =
+        rows.iter().filter(is_bad).map(|row| row["name"].to_string()).collect();
+    ((rows.len() - failed.len()) as u64, failed)
+}
+
 /// One Python's table; what is built already is used.
 pub fn run(python: &Python, passed: &[&str]) -> Result<()> {
     let script = build::root().join("tests/oracle/fidelity.py");

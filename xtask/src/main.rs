@@ -7,7 +7,10 @@ mod bench;
 mod build;
 mod fidelity;
 mod pythons;
+mod tally;
+mod test;
 mod tidy;
+mod wheel;
 
 use std::process::ExitCode;
 
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     let outcome = match task {
         "bench" => bench::task(rest),
         "fidelity" => fidelity::task(rest),
+        "test" => test::task(rest),
         "tidy" => tidy::task(),
         _ => Err(USAGE.to_owned()),
     };
