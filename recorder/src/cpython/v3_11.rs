@@ -1,0 +1,85 @@
+//! CPython 3.11: offsets of private structs and the opcodes that the recorder tells apart.
+//! From the headers and `opcode` module of 3.11.7; numbers only.
+#![allow(missing_docs)]
+
+pub const MINOR: u32 = 11;
+
+pub const TSTATE_ID: usize = 240;
+pub const TSTATE_THREAD_ID: usize = 152;
+pub const TSTATE_NATIVE_ID: usize = 160;
+pub const TSTATE_CFRAME: usize = 56;
+pub const CFRAME_CURRENT_FRAME: usize = 8;
+pub const CFRAME_USE_TRACING: usize = 0;
+pub const TSTATE_TRACEFUNC: usize = 72;
+pub const TSTATE_TRACEOBJ: usize = 88;
+pub const FRAMEOBJECT_FRAME: usize = 24;
+pub const FRAME_CODE: usize = 32;
+pub const FRAME_PREVIOUS: usize = 48;
+pub const FRAME_GLOBALS: usize = 8;
+pub const FRAME_LOCALS: usize = 24;
+pub const FRAME_LOCALSPLUS: usize = 72;
+pub const FRAME_INSTRUCTION: usize = 56;
+pub const CODE_ADAPTIVE: usize = 184;
+pub const CODE_LINETABLE: usize = 136;
+pub const CODE_EXCEPTIONTABLE: usize = 40;
+pub const CODE_FLAGS: usize = 48;
+pub const CODE_FIRSTLINENO: usize = 72;
+pub const CODE_NLOCALSPLUS: usize = 76;
+pub const CODE_LOCALSPLUSNAMES: usize = 96;
+pub const CODE_LOCALSPLUSKINDS: usize = 104;
+pub const CODE_FILENAME: usize = 112;
+pub const CODE_NAME: usize = 120;
+pub const CODE_QUALNAME: usize = 128;
+pub const CODE_EXTRA: usize = 176;
+pub const CODE_ARGCOUNT: usize = 56;
+pub const CODE_KWONLYARGCOUNT: usize = 64;
+pub const CODE_NAMES: usize = 32;
+
+/// Opcode numbers; `NEVER` where the version lacks the instruction.
+pub mod opcode {
+    #![allow(missing_docs)]
+    pub const NEVER: u16 = 0xffff;
+    pub const RESUME: u16 = 151;
+    pub const END_FOR: u16 = NEVER;
+    pub const END_SEND: u16 = NEVER;
+    pub const END_ASYNC_FOR: u16 = 54;
+    pub const SEND: u16 = 123;
+    pub const JUMP_BACKWARD: u16 = 140;
+    pub const JUMP_BACKWARD_NO_INTERRUPT: u16 = 134;
+    pub const STORE_FAST: u16 = 125;
+    pub const DELETE_FAST: u16 = 126;
+    pub const STORE_FAST_STORE_FAST: u16 = NEVER;
+    pub const STORE_FAST_LOAD_FAST: u16 = NEVER;
+    pub const LOAD_FAST_AND_CLEAR: u16 = NEVER;
+    pub const STORE_DEREF: u16 = 138;
+    pub const DELETE_DEREF: u16 = 139;
+    pub const STORE_SUBSCR: u16 = 60;
+    pub const STORE_GLOBAL: u16 = 97;
+    pub const STORE_NAME: u16 = 90;
+    pub const DELETE_NAME: u16 = 91;
+    pub const DELETE_GLOBAL: u16 = 98;
+    pub const EXTENDED_ARG: u16 = 144;
+    pub const IMPORT_STAR: u16 = 84;
+    pub const YIELD_VALUE: u16 = 86;
+}
+
+/// Inline cache entries (code units) that follow an instruction.
+pub const fn caches(opcode: u8) -> usize {
+    match opcode {
+        60 | 92 | 122 | 166 => 1,
+        107 => 2,
+        25 | 95 | 106 | 171 => 4,
+        116 => 5,
+        160 => 10,
+        _ => 0,
+    }
+}
+
+/// Direction of a jump instruction: 1 forward, -1 backward, 0 no jump.
+pub const fn jump(opcode: u8) -> i32 {
+    match opcode {
+        93 | 110 | 111 | 112 | 114 | 115 | 123 | 128 | 129 => 1,
+        134 | 140 | 173 | 174 | 175 | 176 => -1,
+        _ => 0,
+    }
+}

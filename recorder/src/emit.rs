@@ -1,0 +1,75 @@
+//! Appending events to the ring. Must not allocate, block longer than the ring does, or fail:
+//! once the writer is gone, events go to a scratch page and recording ends.
+#![allow(unsafe_code)]
+
+use moviola_format::event::Sink;
+use moviola_pipeline::ring::Producer;
+
+/// Room that [`Out::begin`] guarantees: no single event may be longer (`SPEC.md`).
+pub const EVENT_MAX: usize = 60 * 1024;
+
+/// A cursor over the ring. One event is written between `begin` and `commit`.
+pub struct Out {
+    cursor: *mut u8,
+    producer: Producer,
+    scratch: Box<[u8]>,
+    /// Set once the writer is gone: nothing that is written from then on is kept.
+    pub lost: bool,
+}
+
+impl Out {
+    /// Writes to `producer`'s ring.
+    pub fn new(producer: Producer) -> Self {
+        let scratch = vec![0; EVENT_MAX + 4096].into_boxed_slice();
+        Self { cursor: std::ptr::null_mut(), producer, scratch, lost: false }
+    }
+
+    /// Starts an event. Waits while the ring is full.
+    #[inline]
+    pub fn begin(&mut self) -> &mut Self {
+        match self.producer.reserve(EVENT_MAX) {
+            Some(at) => self.cursor = at,
+            None => self.begin_lost(),
+        }
+        self
+    }
+
+    #[cold]
+    fn begin_lost(&mut self) {
+        self.lost = true;
+        self.cursor = self.scratch.as_mut_ptr();
+    }
+
+    /// Makes all that was written since `begin` part of the stream.
+    #[inline]
+    pub fn commit(&mut self) {
+        if !self.lost {
+            self.producer.commit(self.cursor);
+        }
+    }
+
+    /// The ring end, for closing and for fork.
+    pub fn producer(&mut self) -> &mut Producer {
+        &mut self.producer
+    }
+}
+
+impl Sink for Out {
+    #[inline]
+    fn u8(&mut self, byte: u8) {
+        // SAFETY: `begin` gave EVENT_MAX bytes from the cursor, and no event is longer.
+        unsafe {
+            *self.cursor = byte;
+            self.cursor = self.cursor.add(1);
+        }
+    }
+
+    #[inline]
+    fn raw(&mut self, bytes: &[u8]) {
+        // SAFETY: as in `u8`; the ring never overlaps memory of the program.
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.cursor, bytes.len());
+            self.cursor = self.cursor.add(bytes.len());
+        }
+    }
+}

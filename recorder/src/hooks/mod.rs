@@ -1,0 +1,29 @@
+//! What CPython reports of the running program: calls, lines, returns, exceptions, threads.
+//! One engine per kind of interpreter hook; all append the same events.
+#![allow(unsafe_code)]
+
+#[cfg(Py_3_12)]
+pub mod callable;
+pub mod code;
+pub mod frames;
+#[cfg(Py_3_12)]
+pub mod monitoring;
+#[cfg(not(Py_3_12))]
+pub mod settrace;
+pub mod threads;
+
+/// Installs the engine of this Python version.
+///
+/// # Errors
+/// What went wrong, for the one line on stderr.
+///
+/// # Safety
+/// Needs the GIL and a recorder in place.
+pub unsafe fn install() -> Result<(), &'static str> {
+    #[cfg(Py_3_12)]
+    // SAFETY: promised by the caller.
+    return unsafe { monitoring::install() };
+    #[cfg(not(Py_3_12))]
+    // SAFETY: promised by the caller.
+    return unsafe { settrace::install() };
+}

@@ -1,0 +1,240 @@
+//! The engine of 3.12 and later: `sys.monitoring` with C callbacks.
+//!
+//! Lines come from INSTRUCTION events that stay on only where a line starts: LINE events search
+//! linearly in long functions (CPython 3.12.1 and 3.13.0). The rule for what is a new line is
+//! pdb's, i.e. that of `Python/instrumentation.c` and `sys_trace_jump_func`.
+#![allow(unsafe_code)]
+
+use super::callable;
+use super::code::{AFTER_RESUME, CELL_STORE, IS_SEND, KEEP, START};
+use super::frames::{self, Entry, Exit};
+use crate::cpython::{Code, Thread, thread_state};
+use crate::rec::recorder;
+use pyo3_ffi::{
+    PyErr_Clear, PyLong_AsLong, PyLong_FromLong, PyObject, PyObject_GetAttrString,
+    PySys_GetObject, Py_DECREF, Py_None,
+};
+use std::cell::UnsafeCell;
+use std::ffi::CStr;
+
+struct Static(UnsafeCell<*mut PyObject>);
+// SAFETY: written once at start, under the GIL.
+unsafe impl Sync for Static {}
+static DISABLE: Static = Static(UnsafeCell::new(std::ptr::null_mut()));
+
+/// `sys.monitoring.DISABLE`; the interpreter takes over the reference, so one is added.
+#[inline]
+fn disable() -> *mut PyObject {
+    // SAFETY: set before any callback is registered.
+    unsafe {
+        let object = *DISABLE.0.get();
+        pyo3_ffi::Py_INCREF(object);
+        object
+    }
+}
+
+/// `None` is immortal from 3.12 on: no reference to count.
+#[inline]
+fn none() -> *mut PyObject {
+    // SAFETY: a static of the interpreter.
+    unsafe { Py_None() }
+}
+
+type Args = *const *mut PyObject;
+
+unsafe extern "C" fn instruction(
+    _: *mut PyObject,
+    _: Args,
+    _: usize,
+    _: *mut PyObject,
+) -> *mut PyObject {
+    let rec = recorder();
+    if rec.is_null() {
+        return disable();
+    }
+    // SAFETY: called by the interpreter in the running frame with the GIL held.
+    unsafe {
+        let frame = Thread(thread_state()).frame();
+        if (*rec).threads.is_switched() {
+            (*rec).enter();
+        }
+        let Some(shadow) = frames::current(rec, frame) else { return none() };
+        let at = frame.instruction();
+        let Some(unit) = (&(*shadow.info).units).get(at as usize) else { return none() };
+        let unit = *unit;
+        if unit.flags & (START | CELL_STORE | KEEP) == 0 {
+            return disable();
+        }
+        if unit.flags & START != 0 {
+            let back = at <= shadow.last_start && unit.flags & IS_SEND == 0;
+            let fires =
+                unit.line != shadow.last_line || back || unit.flags & AFTER_RESUME != 0;
+            shadow.last_start = at;
+            if fires {
+                shadow.last_line = unit.line;
+                let shadow = &raw mut *shadow;
+                (*rec).enter();
+                frames::line(rec, shadow, unit.line, unit.effects);
+            }
+        }
+        if unit.flags & CELL_STORE != 0 {
+            (*rec).enter();
+            (*rec).pending_cell = frame.slot(usize::from(unit.slot));
+        }
+    }
+    none()
+}
+
+unsafe fn entered(args: Args, entry: Entry) -> *mut PyObject {
+    let rec = recorder();
+    if rec.is_null() {
+        return none();
+    }
+    // SAFETY: called by the interpreter in the entered frame; the first argument is its code.
+    unsafe {
+        let frame = Thread(thread_state()).frame();
+        let info = (*rec).codes.info(Code(*args));
+        frames::enter(rec, frame, info, entry);
+    }
+    none()
+}
+
+unsafe fn left(value: *mut PyObject, exit: Exit) -> *mut PyObject {
+    let rec = recorder();
+    if !rec.is_null() {
+        // SAFETY: called by the interpreter in the frame that is left.
+        unsafe { frames::leave(rec, Thread(thread_state()).frame(), value, exit) };
+    }
+    none()
+}
+
+macro_rules! callbacks {
+    ($($name:ident($args:ident) $body:block)*) => {
+        $(unsafe extern "C" fn $name(
+            _: *mut PyObject,
+            $args: Args,
+            _: usize,
+            _: *mut PyObject,
+        ) -> *mut PyObject {
+            // SAFETY: the interpreter passes code, offset and for most events a third argument.
+            unsafe { $body }
+        })*
+    };
+}
+
+callbacks! {
+    py_start(args) { entered(args, Entry::Start) }
+    py_resume(args) { entered(args, Entry::Resume) }
+    py_throw(args) { entered(args, Entry::Throw) }
+    py_return(args) { left(*args.add(2), Exit::Return) }
+    py_yield(args) { left(*args.add(2), Exit::Yield) }
+    py_unwind(args) { let _ = args; left(Py_None(), Exit::Unwind) }
+    raise(args) {
+        let rec = recorder();
+        if !rec.is_null() {
+            frames::raise(rec, Thread(thread_state()).frame(), *args.add(2));
+        }
+        none()
+    }
+}
+
+/// Registers all callbacks under a free tool id.
+///
+/// # Errors
+/// What went wrong, for the one line on stderr.
+///
+/// # Safety
+/// Needs the GIL and a recorder in place.
+pub unsafe fn install() -> Result<(), &'static str> {
+    // SAFETY: plain C API calls; every error is cleared.
+    unsafe {
+        let monitoring = PySys_GetObject(c"monitoring".as_ptr());
+        if monitoring.is_null() {
+            return Err("this Python has no sys.monitoring");
+        }
+        let events = attribute(monitoring, c"events")?;
+        *DISABLE.0.get() = attribute(monitoring, c"DISABLE")?;
+        let tool = take_tool(monitoring)?;
+        let kind = callable::new_type();
+        let callbacks: [(&CStr, pyo3_ffi::vectorcallfunc); 9] = [
+            (c"PY_START", py_start),
+            (c"PY_RESUME", py_resume),
+            (c"PY_THROW", py_throw),
+            (c"PY_RETURN", py_return),
+            (c"PY_YIELD", py_yield),
+            (c"PY_UNWIND", py_unwind),
+            (c"RAISE", raise),
+            (c"STOP_ITERATION", raise),
+            (c"INSTRUCTION", instruction),
+        ];
+        let mut mask = 0;
+        for (name, function) in callbacks {
+            let event = attribute(events, name)?;
+            let bit = PyLong_AsLong(event);
+            Py_DECREF(event);
+            mask |= bit;
+            let object = callable::make(kind, function);
+            call(monitoring, c"register_callback", &[number(tool), number(bit), object])?;
+        }
+        Py_DECREF(events);
+        call(monitoring, c"set_events", &[number(tool), number(mask)])
+    }
+}
+
+unsafe fn take_tool(monitoring: *mut PyObject) -> Result<std::ffi::c_long, &'static str> {
+    // SAFETY: promised by `install`. Ids 0, 1, 2 and 5 have customary owners.
+    unsafe {
+        for tool in [4, 3, 5, 2, 1, 0] {
+            let name = pyo3_ffi::PyUnicode_FromString(c"moviola".as_ptr());
+            if call(monitoring, c"use_tool_id", &[number(tool), name]).is_ok() {
+                return Ok(tool);
+            }
+        }
+    }
+    Err("all tool ids of sys.monitoring are taken")
+}
+
+unsafe fn number(value: std::ffi::c_long) -> *mut PyObject {
+    // SAFETY: promised by `install`.
+    unsafe { PyLong_FromLong(value) }
+}
+
+unsafe fn attribute(object: *mut PyObject, name: &CStr) -> Result<*mut PyObject, &'static str> {
+    // SAFETY: promised by `install`.
+    unsafe {
+        let value = PyObject_GetAttrString(object, name.as_ptr());
+        if value.is_null() {
+            PyErr_Clear();
+            return Err("sys.monitoring lacks something that the recorder needs");
+        }
+        Ok(value)
+    }
+}
+
+/// Calls a method; the arguments' references are given up (all are ints, strs or immortal).
+unsafe fn call(
+    object: *mut PyObject,
+    name: &CStr,
+    args: &[*mut PyObject],
+) -> Result<(), &'static str> {
+    // SAFETY: promised by `install`.
+    unsafe {
+        let method = attribute(object, name)?;
+        let result = pyo3_ffi::PyObject_Vectorcall(
+            method,
+            args.as_ptr(),
+            args.len(),
+            std::ptr::null_mut(),
+        );
+        Py_DECREF(method);
+        for arg in args {
+            Py_DECREF(*arg);
+        }
+        if result.is_null() {
+            PyErr_Clear();
+            return Err("sys.monitoring refused a callback");
+        }
+        Py_DECREF(result);
+    }
+    Ok(())
+}
