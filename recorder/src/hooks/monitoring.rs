@@ -9,13 +9,14 @@ use super::callable;
 use super::code::{AFTER_RESUME, CELL_STORE, IS_SEND, KEEP, START};
 use super::frames::{self, Entry, Exit};
 use crate::cpython::{Code, Thread, thread_state};
+use crate::process::wrap::Gil;
 use crate::rec::recorder;
 use pyo3_ffi::{
     PyErr_Clear, PyLong_AsLong, PyLong_FromLong, PyObject, PyObject_GetAttrString,
     PySys_GetObject, Py_DECREF, Py_None,
 };
 use std::cell::UnsafeCell;
-use std::ffi::CStr;
+use std::ffi::{CStr, c_long};
 
 struct Static(UnsafeCell<*mut PyObject>);
 // SAFETY: written once at start, under the GIL.
@@ -138,6 +139,72 @@ callbacks! {
     }
 }
 
+/// What was registered, to move it to another tool id.
+#[derive(Clone, Copy)]
+struct Tool {
+    id: c_long,
+    mask: c_long,
+    callbacks: [(c_long, *mut PyObject); 9],
+    use_tool_id: *mut PyObject,
+    free_tool_id: *mut PyObject,
+    register_callback: *mut PyObject,
+    set_events: *mut PyObject,
+}
+
+static TOOL: Gil<Option<Tool>> = Gil::new(None);
+
+/// The tool id that the recorder has at present.
+pub fn tool_id() -> Option<c_long> {
+    TOOL.get().map(|tool| tool.id)
+}
+
+/// Gives the tool id up because the program wants it, and takes another. False when there is
+/// none left: then nothing is recorded from here on.
+///
+/// # Safety
+/// Needs the GIL.
+pub unsafe fn move_tool() -> bool {
+    let Some(mut tool) = TOOL.get() else { return true };
+    // SAFETY: promised by the caller.
+    unsafe {
+        let old = tool.id;
+        let moved = tool.take(Some(old));
+        if call(tool.set_events, &[number(old), number(0)]).is_ok() {
+            let _ = call(tool.free_tool_id, &[number(old)]);
+        }
+        let started = moved && tool.start().is_ok();
+        TOOL.set(if started { Some(tool) } else { None });
+        started
+    }
+}
+
+impl Tool {
+    /// Takes a free id other than `not`. Ids 0, 1, 2 and 5 have customary owners.
+    unsafe fn take(&mut self, not: Option<c_long>) -> bool {
+        // SAFETY: promised by `install`.
+        unsafe {
+            for id in [4, 3, 5, 2, 1, 0] {
+                let name = pyo3_ffi::PyUnicode_FromString(c"moviola".as_ptr());
+                if Some(id) != not && call(self.use_tool_id, &[number(id), name]).is_ok() {
+                    self.id = id;
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    unsafe fn start(&self) -> Result<(), &'static str> {
+        // SAFETY: promised by `install`.
+        unsafe {
+            for (event, callback) in self.callbacks {
+                call(self.register_callback, &[number(self.id), number(event), callback])?;
+            }
+            call(self.set_events, &[number(self.id), number(self.mask)])
+        }
+    }
+}
+
 /// Registers all callbacks under a free tool id.
 ///
 /// # Errors
@@ -154,9 +221,8 @@ pub unsafe fn install() -> Result<(), &'static str> {
         }
         let events = attribute(monitoring, c"events")?;
         *DISABLE.0.get() = attribute(monitoring, c"DISABLE")?;
-        let tool = take_tool(monitoring)?;
         let kind = callable::new_type();
-        let callbacks: [(&CStr, pyo3_ffi::vectorcallfunc); 9] = [
+        let functions: [(&CStr, pyo3_ffi::vectorcallfunc); 9] = [
             (c"PY_START", py_start),
             (c"PY_RESUME", py_resume),
             (c"PY_THROW", py_throw),
@@ -167,34 +233,33 @@ pub unsafe fn install() -> Result<(), &'static str> {
             (c"STOP_ITERATION", raise),
             (c"INSTRUCTION", instruction),
         ];
-        let mut mask = 0;
-        for (name, function) in callbacks {
+        // The program may replace what it finds in `sys.monitoring`: the functions are kept.
+        let mut tool = Tool {
+            id: 0,
+            mask: 0,
+            callbacks: [(0, std::ptr::null_mut()); 9],
+            use_tool_id: attribute(monitoring, c"use_tool_id")?,
+            free_tool_id: attribute(monitoring, c"free_tool_id")?,
+            register_callback: attribute(monitoring, c"register_callback")?,
+            set_events: attribute(monitoring, c"set_events")?,
+        };
+        for (place, (name, function)) in tool.callbacks.iter_mut().zip(functions) {
             let event = attribute(events, name)?;
-            let bit = PyLong_AsLong(event);
+            *place = (PyLong_AsLong(event), callable::make(kind, function));
             Py_DECREF(event);
-            mask |= bit;
-            let object = callable::make(kind, function);
-            call(monitoring, c"register_callback", &[number(tool), number(bit), object])?;
+            tool.mask |= place.0;
         }
         Py_DECREF(events);
-        call(monitoring, c"set_events", &[number(tool), number(mask)])
-    }
-}
-
-unsafe fn take_tool(monitoring: *mut PyObject) -> Result<std::ffi::c_long, &'static str> {
-    // SAFETY: promised by `install`. Ids 0, 1, 2 and 5 have customary owners.
-    unsafe {
-        for tool in [4, 3, 5, 2, 1, 0] {
-            let name = pyo3_ffi::PyUnicode_FromString(c"moviola".as_ptr());
-            if call(monitoring, c"use_tool_id", &[number(tool), name]).is_ok() {
-                return Ok(tool);
-            }
+        if !tool.take(None) {
+            return Err("all tool ids of sys.monitoring are taken");
         }
+        tool.start()?;
+        TOOL.set(Some(tool));
     }
-    Err("all tool ids of sys.monitoring are taken")
+    Ok(())
 }
 
-unsafe fn number(value: std::ffi::c_long) -> *mut PyObject {
+unsafe fn number(value: c_long) -> *mut PyObject {
     // SAFETY: promised by `install`.
     unsafe { PyLong_FromLong(value) }
 }
@@ -211,22 +276,12 @@ unsafe fn attribute(object: *mut PyObject, name: &CStr) -> Result<*mut PyObject,
     }
 }
 
-/// Calls a method; the arguments' references are given up (all are ints, strs or immortal).
-unsafe fn call(
-    object: *mut PyObject,
-    name: &CStr,
-    args: &[*mut PyObject],
-) -> Result<(), &'static str> {
+/// Calls a function; the arguments' references are given up (all are ints, strs or immortal).
+unsafe fn call(function: *mut PyObject, args: &[*mut PyObject]) -> Result<(), &'static str> {
     // SAFETY: promised by `install`.
     unsafe {
-        let method = attribute(object, name)?;
-        let result = pyo3_ffi::PyObject_Vectorcall(
-            method,
-            args.as_ptr(),
-            args.len(),
-            std::ptr::null_mut(),
-        );
-        Py_DECREF(method);
+        let none = std::ptr::null_mut();
+        let result = pyo3_ffi::PyObject_Vectorcall(function, args.as_ptr(), args.len(), none);
         for arg in args {
             Py_DECREF(*arg);
         }
