@@ -1,0 +1,13 @@
+//! The real binary, from outside: every test starts `moviola` as a user would.
+//!
+//! `MOVIOLA_TEST_PYTHON` names the Python to record (default `python3`); `MOVIOLA_RECORDER` the
+//! extension built for it (default: beside the binary, where `cargo build` puts it).
+
+mod bad_input;
+mod coverage;
+mod debug;
+mod kills;
+mod record;
+mod signals;
+mod stdin;
+mod util;
