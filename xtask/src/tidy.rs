@@ -152,10 +152,9 @@ fn check_arrows(root: &Path, dir: &str, allowed: &[&str], problems: &mut String)
         let ours = line
             .starts_with("moviola-")
             .then(|| line.split(['.', ' ', '=']).next().unwrap_or(line));
-        if let Some(used) = ours {
-            if section == "dependencies" && !allowed.contains(&used) {
-                writeln!(problems, "{dir}/Cargo.toml: {dir} must not depend on {used}").ok();
-            }
+        if let Some(used) = ours.filter(|used| section == "dependencies" && !allowed.contains(used))
+        {
+            writeln!(problems, "{dir}/Cargo.toml: {dir} must not depend on {used}").ok();
         }
     }
 }

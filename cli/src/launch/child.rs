@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use nix::sys::signal::{Signal, kill, raise};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals};
 use std::ffi::OsString;
 use std::io;
@@ -165,7 +165,7 @@ impl Watch {
     pub fn begin() -> io::Result<Self> {
         // What is ignored already (nohup, `&` of a shell script) stays ignored for both.
         let ignored = ignored_signals();
-        let wanted = [SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGCONT];
+        let wanted = [SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGCONT, SIGXFSZ];
         let signals = wanted.into_iter().filter(|s| ignored & (1 << (s - 1)) == 0);
         let mut signals = Signals::new(signals.collect::<Vec<_>>())?;
         let handle = signals.handle();
@@ -194,7 +194,8 @@ impl Watch {
 }
 
 fn forward(signal: i32, pid: i32) {
-    if pid == 0 || matches!(signal, SIGINT | SIGQUIT) {
+    // SIGXFSZ is the writer's own: the write fails and says so.
+    if pid == 0 || matches!(signal, SIGINT | SIGQUIT | SIGXFSZ) {
         return;
     }
     if let Ok(signal) = Signal::try_from(signal) {
