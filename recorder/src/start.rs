@@ -56,8 +56,9 @@ pub fn start(ring: &str, trace: &str, options: &str) -> Result<(), String> {
         (*rec).enter();
         set_recorder(rec);
         let installed = crate::values::install(rec)
-            .and_then(|()| crate::process::install(rec, options))
-            .and_then(|()| crate::hooks::install());
+            .and_then(|()| crate::hooks::install())
+            // Last: its audit hook would report what the others do.
+            .and_then(|()| crate::process::install(rec, options));
         if let Err(problem) = installed {
             set_recorder(std::ptr::null_mut());
             return Err(problem.to_owned());

@@ -1,19 +1,22 @@
-//! The engine of 3.11: a C trace function on every thread.
+//! The engine of 3.11: a C trace function on every thread, set in the thread state directly.
 //!
-//! It is set in the thread state directly and leaves `c_traceobj` to the program, so that
-//! `sys.gettrace()` tells of the program's own trace function only; that one is called after
-//! ours, through the interpreter's own trampoline. Must never ask for `f_locals`.
+//! The program's own trace function stays where `sys.gettrace()` looks for it and is called
+//! after ours, as if ours were not there. Must never ask for `f_locals`, and must not raise the
+//! `sys.settrace` audit event, which is the program's to raise.
 #![allow(unsafe_code)]
 
 use super::code::{FIRST_RESUME, IS_YIELD};
 use super::frames::{self, Entry, Exit};
+use crate::cpython::objects::tuple_items;
 use crate::cpython::version as v;
 use crate::cpython::{Frame, field, thread_state};
 use crate::process::wrap::{self, Gil};
-use crate::rec::recorder;
+use crate::rec::{Recorder, recorder};
 use pyo3_ffi::{
-    METH_O, METH_VARARGS, PyCFunction, PyObject, PyThreadState, PyTuple_GET_ITEM,
+    METH_O, METH_VARARGS, Py_AddPendingCall, Py_TYPE, PyCFunction, PyInterpreterState_Main,
+    PyInterpreterState_ThreadHead, PyObject, PyThreadState, PyThreadState_Next, PyTuple_Type,
 };
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::ffi::{c_int, c_void};
 
 const CALL: c_int = 0;
@@ -24,16 +27,14 @@ const RETURN: c_int = 3;
 type TraceFunction =
     unsafe extern "C" fn(*mut PyObject, *mut PyObject, c_int, *mut PyObject) -> c_int;
 
-unsafe extern "C" {
-    fn PyInterpreterState_Main() -> *mut c_void;
-    fn PyInterpreterState_ThreadHead(interpreter: *mut c_void) -> *mut PyThreadState;
-    fn PyThreadState_Next(state: *mut PyThreadState) -> *mut PyThreadState;
-}
-
-/// CPython's `trace_trampoline`, learnt when the program first sets a trace function.
-static TRAMPOLINE: Gil<Option<TraceFunction>> = Gil::new(None);
+/// What the program has set, by thread state: `trace_trampoline` of `sys.settrace`, or a C
+/// extension's function. Their objects stay in `c_traceobj`.
+static THEIRS: Gil<*mut FxHashMap<usize, TraceFunction>> = Gil::new(std::ptr::null_mut());
+/// Frame objects on which the program turned `f_trace_lines` off.
+static LINES_OFF: Gil<*mut FxHashSet<usize>> = Gil::new(std::ptr::null_mut());
 static SETTRACE: Gil<Option<PyCFunction>> = Gil::new(None);
 static START_NEW_THREAD: Gil<Option<PyCFunction>> = Gil::new(None);
+static START_NEW: Gil<Option<PyCFunction>> = Gil::new(None);
 
 unsafe extern "C" fn trace(
     object: *mut PyObject,
@@ -41,39 +42,89 @@ unsafe extern "C" fn trace(
     what: c_int,
     arg: *mut PyObject,
 ) -> c_int {
-    // SAFETY: called by the interpreter with the frame object of the running frame. What the
-    // program's own function does is its own affair; only if it fails, and CPython takes the
-    // trace function away, ours is put back.
+    // SAFETY: called by the interpreter with the frame object of the running frame.
     unsafe {
         let rec = recorder();
-        if !rec.is_null() {
-            record(frame_object, what, arg);
+        if rec.is_null() {
+            // The recording ended, or this is a fork's child: the thread is as it would be.
+            let theirs = theirs_of(thread_state());
+            unhook(thread_state());
+            return theirs.map_or(0, |function| function(object, frame_object, what, arg));
         }
-        let Some(trampoline) = TRAMPOLINE.get() else { return 0 };
-        if object.is_null() {
+        if what <= RETURN {
+            record(rec, frame_object, what, arg);
+        }
+        // SAFETY: set at install and never freed.
+        if (*THEIRS.get()).is_empty() {
             return 0;
         }
-        let result = trampoline(object, frame_object, what, arg);
-        hook(thread_state());
+        match theirs_of(thread_state()) {
+            None => 0,
+            Some(function) => call_theirs(function, object, frame_object, what, arg),
+        }
+    }
+}
+
+/// Calls the program's trace function. If it fails, or is changed while it runs, CPython takes
+/// ours away: it is put back afterwards.
+#[cold]
+unsafe fn call_theirs(
+    function: TraceFunction,
+    object: *mut PyObject,
+    frame_object: *mut PyObject,
+    what: c_int,
+    arg: *mut PyObject,
+) -> c_int {
+    // SAFETY: as in `trace`; the interpreter keeps the frame object alive during the event.
+    unsafe {
+        let lines = frame_object.cast::<u8>().add(v::FRAMEOBJECT_TRACE_LINES);
+        let key = frame_object as usize;
+        let off = LINES_OFF.get();
+        if what == CALL && field::<u8, _>(frame_object, v::FRAMEOBJECT_TRACE_LINES) != 0 {
+            let frame = Frame(field(frame_object, v::FRAMEOBJECT_FRAME));
+            if is_start(frame) {
+                (*off).remove(&key);
+            }
+        }
+        let was_off = (*off).contains(&key);
+        if was_off {
+            if what == LINE {
+                return 0;
+            }
+            lines.write(0);
+        }
+        let result = function(object, frame_object, what, arg);
+        let is_off = lines.read() == 0;
+        lines.write(1);
+        if is_off && what != RETURN {
+            (*off).insert(key);
+        } else if was_off && !is_off {
+            (*off).remove(&key);
+        }
+        if !recorder().is_null() {
+            hook(thread_state());
+        }
         result
     }
 }
 
-unsafe fn record(frame_object: *mut PyObject, what: c_int, arg: *mut PyObject) {
+/// Whether a frame stands at the RESUME that follows its creation.
+unsafe fn is_start(frame: Frame) -> bool {
+    // SAFETY: the frame is running, the recorder alive.
+    unsafe {
+        let info = (*recorder()).codes.info(frame.code());
+        let at = frame.instruction().max(0) as usize;
+        (&(*info).units).get(at).is_some_and(|unit| unit.flags & FIRST_RESUME != 0)
+    }
+}
+
+#[inline]
+unsafe fn record(rec: *mut Recorder, frame_object: *mut PyObject, what: c_int, arg: *mut PyObject) {
     // SAFETY: as in `trace`.
     unsafe {
-        let rec = recorder();
         let frame = Frame(field(frame_object, v::FRAMEOBJECT_FRAME));
         let at = frame.instruction().max(0) as usize;
         match what {
-            CALL => {
-                let info = (*rec).codes.info(frame.code());
-                let first = (&(*info).units)[at.min((&(*info).units).len() - 1)].flags;
-                let known = (*rec).threads.suspended.contains_key(&(frame.0 as usize));
-                let fresh = first & FIRST_RESUME != 0 || !known;
-                // A throw and a send look the same here, and the same to pdb.
-                frames::enter(rec, frame, info, if fresh { Entry::Start } else { Entry::Resume });
-            }
             LINE => {
                 (*rec).enter();
                 let Some(shadow) = frames::current(rec, frame) else { return };
@@ -81,48 +132,98 @@ unsafe fn record(frame_object: *mut PyObject, what: c_int, arg: *mut PyObject) {
                 let (line, effects) = (unit.line, unit.effects);
                 frames::line(rec, &raw mut *shadow, line, effects);
             }
+            CALL => {
+                let info = (*rec).codes.info(frame.code());
+                let flags = (&(*info).units).get(at).map_or(0, |unit| unit.flags);
+                // A generator that never started begins with the exception thrown into it.
+                let known = (*rec).threads.suspended.contains_key(&(frame.0 as usize));
+                let entry = if flags & FIRST_RESUME != 0 || !known {
+                    Entry::Start
+                } else if flags & IS_YIELD != 0 {
+                    // Not moved on to the RESUME behind it.
+                    Entry::Throw
+                } else {
+                    Entry::Resume
+                };
+                frames::enter(rec, frame, info, entry);
+            }
             RETURN => {
                 let info = (*rec).codes.info(frame.code());
                 let flags = (&(*info).units).get(at).map_or(0, |unit| unit.flags);
-                let exit = if arg.is_null() {
-                    Exit::Unwind
+                if arg.is_null() {
+                    frames::leave(rec, frame, pyo3_ffi::Py_None(), Exit::Unwind);
                 } else if flags & IS_YIELD != 0 {
-                    Exit::Yield
+                    frames::leave(rec, frame, arg, Exit::Yield);
                 } else {
-                    Exit::Return
-                };
-                let value = if arg.is_null() { pyo3_ffi::Py_None() } else { arg };
-                frames::leave(rec, frame, value, exit);
+                    frames::leave(rec, frame, arg, Exit::Return);
+                }
             }
-            EXCEPTION => frames::raise(rec, frame, PyTuple_GET_ITEM(arg, 1)),
+            EXCEPTION => {
+                let value = if !arg.is_null() && Py_TYPE(arg) == &raw mut PyTuple_Type {
+                    tuple_items(arg).get(1).copied()
+                } else {
+                    None
+                };
+                frames::raise(rec, frame, value.unwrap_or(std::ptr::null_mut()));
+            }
             _ => {}
         }
     }
 }
 
-/// Puts our function in front of whatever the thread has.
+#[inline]
+unsafe fn theirs_of(state: *mut PyThreadState) -> Option<TraceFunction> {
+    // SAFETY: the map is made at install and never freed; the GIL is held.
+    unsafe { (*THEIRS.get()).get(&(state as usize)).copied() }
+}
+
+/// Puts our function in the place of whatever the thread has, which is kept.
 unsafe fn hook(state: *mut PyThreadState) {
     // SAFETY: promised by the callers: the state is alive and the GIL held.
     unsafe {
-        let bytes = state.cast::<u8>();
-        let slot = bytes.add(v::TSTATE_TRACEFUNC).cast::<*mut c_void>();
-        let ours = trace as *mut c_void;
+        let slot = state.cast::<u8>().add(v::TSTATE_TRACEFUNC).cast::<Option<TraceFunction>>();
         let present = slot.read();
-        if present == ours {
+        let ours: TraceFunction = trace;
+        if present.is_some_and(|function| function as usize == ours as usize) {
             return;
         }
-        if !present.is_null() && TRAMPOLINE.get().is_none() {
-            TRAMPOLINE.set(Some(std::mem::transmute::<*mut c_void, TraceFunction>(present)));
-        }
-        slot.write(ours);
-        let cframe: *mut u8 = field(state, v::TSTATE_CFRAME);
-        cframe.add(v::CFRAME_USE_TRACING).write(255);
+        match present {
+            Some(function) => (*THEIRS.get()).insert(state as usize, function),
+            None => (*THEIRS.get()).remove(&(state as usize)),
+        };
+        slot.write(Some(ours));
+        update(state);
     }
 }
 
-/// Hooks all threads, also one that was just made and waits for the GIL.
+/// Puts back what the thread would have without the recorder.
+#[cold]
+unsafe fn unhook(state: *mut PyThreadState) {
+    // SAFETY: as in `hook`.
+    unsafe {
+        let slot = state.cast::<u8>().add(v::TSTATE_TRACEFUNC).cast::<Option<TraceFunction>>();
+        slot.write((*THEIRS.get()).remove(&(state as usize)));
+        update(state);
+    }
+}
+
+/// CPython's `_PyThreadState_UpdateTracingState`.
+unsafe fn update(state: *mut PyThreadState) {
+    // SAFETY: as in `hook`; `cframe` is never null.
+    unsafe {
+        let function: *mut c_void = field(state, v::TSTATE_TRACEFUNC);
+        let profile: *mut c_void = field(state, v::TSTATE_PROFILEFUNC);
+        let tracing: c_int = field(state, v::TSTATE_TRACING);
+        let on = tracing == 0 && !(function.is_null() && profile.is_null());
+        let cframe: *mut u8 = field(state, v::TSTATE_CFRAME);
+        cframe.add(v::CFRAME_USE_TRACING).write(if on { 255 } else { 0 });
+    }
+}
+
+/// Hooks all threads of the main interpreter, also one that was just made and waits for the GIL.
 unsafe fn hook_all() {
-    // SAFETY: the GIL is held, so no thread state goes away meanwhile.
+    // SAFETY: the GIL is held, so no thread state goes away meanwhile; new ones come first in
+    // the list, where they do not disturb the walk.
     unsafe {
         let mut state = PyInterpreterState_ThreadHead(PyInterpreterState_Main());
         while !state.is_null() {
@@ -144,16 +245,51 @@ unsafe extern "C" fn settrace(module: *mut PyObject, function: *mut PyObject) ->
     }
 }
 
+/// The new thread's state is in the list once the original is back, and the thread cannot run
+/// before this one gives the GIL up.
+unsafe fn started(result: *mut PyObject) -> *mut PyObject {
+    if !result.is_null() && !wrap::here().is_null() {
+        // SAFETY: called with the GIL held.
+        unsafe { hook_all() };
+    }
+    result
+}
+
 unsafe extern "C" fn start_new_thread(module: *mut PyObject, args: *mut PyObject) -> *mut PyObject {
     let Some(original) = START_NEW_THREAD.get() else { return std::ptr::null_mut() };
-    // SAFETY: the original with its own arguments. The new thread's state is in the list by now,
-    // and the thread cannot run before this one gives the GIL up.
-    unsafe {
-        let result = original(module, args);
-        if !result.is_null() && !wrap::here().is_null() {
-            hook_all();
+    // SAFETY: passed on unchanged.
+    unsafe { started(original(module, args)) }
+}
+
+unsafe extern "C" fn start_new(module: *mut PyObject, args: *mut PyObject) -> *mut PyObject {
+    let Some(original) = START_NEW.get() else { return std::ptr::null_mut() };
+    // SAFETY: passed on unchanged.
+    unsafe { started(original(module, args)) }
+}
+
+static SOON: Gil<bool> = Gil::new(false);
+
+extern "C" fn pending(_: *mut c_void) -> c_int {
+    SOON.set(false);
+    if !recorder().is_null() {
+        // SAFETY: pending calls run with the GIL held.
+        unsafe { hook_all() };
+    }
+    0
+}
+
+/// Somebody is about to set a trace function, possibly from C, where it cannot be wrapped: looks
+/// again as soon as that is done.
+///
+/// # Safety
+/// Needs the GIL.
+pub unsafe fn repair_soon() {
+    if !SOON.get() {
+        SOON.set(true);
+        // SAFETY: promised by the caller; the function takes no data.
+        if unsafe { Py_AddPendingCall(Some(pending), std::ptr::null_mut()) } != 0 {
+            SOON.set(false);
         }
-        result
     }
 }
 
@@ -167,12 +303,19 @@ unsafe extern "C" fn start_new_thread(module: *mut PyObject, args: *mut PyObject
 pub unsafe fn install() -> Result<(), &'static str> {
     // SAFETY: promised by the caller; the flags are those of 3.11's definitions.
     unsafe {
-        let start: PyCFunction = start_new_thread;
+        if THEIRS.get().is_null() {
+            THEIRS.set(Box::into_raw(Box::default()));
+            LINES_OFF.set(Box::into_raw(Box::default()));
+        }
         let found = wrap::find(b"_thread", b"start_new_thread");
+        let start = start_new_thread as PyCFunction;
         if !wrap::wrap(found, METH_VARARGS, &START_NEW_THREAD, start) {
             return Err("_thread.start_new_thread is not what CPython 3.11 has");
         }
-        let set: PyCFunction = settrace;
+        // The same function under its old name has a definition of its own.
+        let found = wrap::find(b"_thread", b"start_new");
+        wrap::wrap(found, METH_VARARGS, &START_NEW, start_new as PyCFunction);
+        let set = settrace as PyCFunction;
         if !wrap::wrap(wrap::find(b"sys", b"settrace"), METH_O, &SETTRACE, set) {
             return Err("sys.settrace is not what CPython 3.11 has");
         }

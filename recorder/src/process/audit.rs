@@ -1,0 +1,144 @@
+//! Audit events: every name, with the arguments as values.
+//!
+//! The hook is a C hook of the runtime; Python sees no trace of it. Some events also tell the
+//! recorder itself what is going on. Must be cheap: many events are raised in hot code.
+#![allow(unsafe_code)]
+
+use super::{children, exit, wrap};
+use crate::cpython::objects::tuple_items;
+use crate::values::{Val, prepare};
+use moviola_format::event::{Sink, op};
+use pyo3_ffi::{Py_TYPE, PyObject, PyTuple_Type};
+use std::ffi::{CStr, c_char, c_int, c_void};
+
+unsafe extern "C" {
+    fn PySys_AddAuditHook(
+        hook: unsafe extern "C" fn(*const c_char, *mut PyObject, *mut c_void) -> c_int,
+        data: *mut c_void,
+    ) -> c_int;
+}
+
+/// No event of CPython has more; an event of the program that has is cut, with a gap.
+const ARGS_MAX: usize = 16;
+/// The name and all arguments together stay far below the event limit.
+const NAME_MAX: usize = 4096;
+
+static BUSY: wrap::Gil<bool> = wrap::Gil::new(false);
+
+unsafe extern "C" fn hook(name: *const c_char, args: *mut PyObject, _: *mut c_void) -> c_int {
+    let rec = wrap::here();
+    if rec.is_null() || name.is_null() || BUSY.get() {
+        return 0;
+    }
+    BUSY.set(true);
+    // SAFETY: the interpreter passes a C string and a tuple or null, with the GIL held; nothing
+    // below runs the program's code.
+    unsafe {
+        let name = CStr::from_ptr(name).to_bytes();
+        let args: &[*mut PyObject] = if args.is_null() || Py_TYPE(args) != &raw mut PyTuple_Type {
+            &[]
+        } else {
+            tuple_items(args)
+        };
+        (*rec).enter();
+        let count = args.len().min(ARGS_MAX);
+        let mut values = [Val::Unbound; ARGS_MAX];
+        for (value, arg) in values.iter_mut().zip(args) {
+            *value = prepare(rec, *arg);
+        }
+        let out = (*rec).out.begin();
+        out.u8(op::AUDIT);
+        out.bytes(&name[..name.len().min(NAME_MAX)]);
+        out.uv(count as u64);
+        for value in &values[..count] {
+            value.write(out);
+        }
+        out.commit();
+        if args.len() > ARGS_MAX {
+            (*rec).gap("arguments of an audit event after the 16th");
+        }
+        if matches!(name.first(), Some(b'c' | b's' | b'i')) {
+            act(rec, name);
+        }
+    }
+    BUSY.set(false);
+    0
+}
+
+/// Until this is dropped, events are the recorder's own doing and not appended.
+#[cfg_attr(not(Py_3_12), allow(dead_code))]
+pub struct Quiet(bool);
+
+/// Begins such a time.
+#[cfg_attr(not(Py_3_12), allow(dead_code))]
+pub fn quiet() -> Quiet {
+    let before = BUSY.get();
+    BUSY.set(true);
+    Quiet(before)
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        BUSY.set(self.0);
+    }
+}
+
+/// What an event means for the recorder itself.
+#[cold]
+unsafe fn act(rec: *mut crate::rec::Recorder, name: &[u8]) {
+    // SAFETY: the recorder is alive, the GIL held.
+    unsafe {
+        match name {
+            b"sys.excepthook" => exit::excepthook(),
+            b"sys.settrace" | b"sys.setprofile" => disturbed(),
+            b"subprocess.Popen" | b"import" => children::wrap_subprocess(),
+            b"cpython.PyInterpreterState_New" => (*rec).gap("a sub-interpreter is not recorded"),
+            // The last moments of the main interpreter: modules are gone, types follow.
+            b"cpython.PyInterpreterState_Clear" | b"cpython._PySys_ClearAuditHooks" => {
+                exit::finish();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Somebody is about to set a trace or profile function, possibly from C.
+unsafe fn disturbed() {
+    #[cfg(Py_3_12)]
+    // SAFETY: called with the GIL held.
+    unsafe {
+        super::tools::repair_soon();
+    }
+    #[cfg(not(Py_3_12))]
+    // SAFETY: called with the GIL held.
+    unsafe {
+        crate::hooks::settrace::repair_soon();
+    }
+}
+
+/// Adds the hook.
+///
+/// # Errors
+/// What went wrong, for the one line on stderr.
+///
+/// # Safety
+/// Needs the GIL.
+pub unsafe fn install() -> Result<(), &'static str> {
+    static ADDED: wrap::Gil<bool> = wrap::Gil::new(false);
+    if ADDED.get() {
+        return Ok(());
+    }
+    // SAFETY: promised by the caller; a failure leaves an error set.
+    unsafe {
+        // Hooks that exist already would be told of ours.
+        BUSY.set(true);
+        let failed = PySys_AddAuditHook(hook, std::ptr::null_mut()) != 0;
+        BUSY.set(false);
+        if failed {
+            pyo3_ffi::PyErr_Clear();
+            return Err("an audit hook refused the recorder's own");
+        }
+    }
+    ADDED.set(true);
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! The end of the process: how it ends, as far as that is known inside, and the end of events.
+//!
+//! Recording goes on through `atexit` and the teardown of modules, up to the moment when the
+//! interpreter clears itself; nothing is touched after that. The exit code that the system saw
+//! is the writer's to tell; here only what it cannot see is added.
+#![allow(unsafe_code)]
+
+use super::wrap::{Gil, find, here, wrap};
+use crate::cpython::objects::Obj;
+use crate::cpython::{Thread, thread_state};
+use crate::rec::{Recorder, recorder, set_recorder};
+use crate::values::scalars::int_value;
+use moviola_format::event::{Sink, op};
+use pyo3_ffi::{METH_FASTCALL, METH_KEYWORDS, Py_TYPE, Py_ssize_t, PyLong_Type};
+
+/// An exit code, or unknown here.
+pub const KIND_CODE: u8 = 0;
+/// The main program was left by an exception that nobody handled.
+pub const KIND_UNCAUGHT: u8 = 2;
+
+type FastKeywords = unsafe extern "C" fn(Obj, *const Obj, Py_ssize_t, Obj) -> Obj;
+
+static UNCAUGHT: Gil<bool> = Gil::new(false);
+static MAIN_THREAD: Gil<libc::pthread_t> = Gil::new(0);
+
+/// Notes the main thread, which is the calling one.
+pub fn begin() {
+    // SAFETY: always allowed.
+    MAIN_THREAD.set(unsafe { libc::pthread_self() });
+}
+
+/// The interpreter prints an exception that nobody handled. In the main thread without any
+/// Python frame this is the end of the main program.
+///
+/// # Safety
+/// Needs the GIL.
+pub unsafe fn excepthook() {
+    // SAFETY: promised by the caller; the thread state is the calling thread's own.
+    unsafe {
+        if libc::pthread_self() == MAIN_THREAD.get() && Thread(thread_state()).frame().0.is_null() {
+            UNCAUGHT.set(true);
+        }
+    }
+}
+
+/// The interpreter is about to clear itself: the recording ends.
+///
+/// # Safety
+/// Needs the GIL.
+pub unsafe fn finish() {
+    let (kind, code) = if UNCAUGHT.get() { (KIND_UNCAUGHT, 1) } else { (KIND_CODE, 0) };
+    // SAFETY: promised by the caller.
+    unsafe { end(kind, code) }
+}
+
+unsafe fn end(kind: u8, code: i64) {
+    let rec = recorder();
+    if rec.is_null() {
+        return;
+    }
+    // SAFETY: the recorder is alive and used by nobody else meanwhile. It is never freed: hooks
+    // that are still installed find a null pointer from now on.
+    unsafe {
+        (*rec).enter();
+        let out = (*rec).out.begin();
+        out.u8(op::EXIT);
+        out.u8(kind);
+        out.sv(code);
+        out.commit();
+        (*rec).out.producer().close();
+    }
+    set_recorder(std::ptr::null_mut());
+}
+
+static OS_EXIT: Gil<Option<FastKeywords>> = Gil::new(None);
+
+unsafe extern "C" fn os_exit(slf: Obj, args: *const Obj, count: Py_ssize_t, names: Obj) -> Obj {
+    let Some(original) = OS_EXIT.get() else { return std::ptr::null_mut() };
+    // SAFETY: passed on unchanged; the one argument comes first whether named or not.
+    unsafe {
+        let named = if names.is_null() { 0 } else { pyo3_ffi::PyTuple_GET_SIZE(names) };
+        if !here().is_null()
+            && count + named == 1
+            && Py_TYPE(*args) == &raw mut PyLong_Type
+            && let Some(status) = int_value(*args)
+            && i32::try_from(status).is_ok()
+        {
+            end(KIND_CODE, status & 0xff);
+        }
+        original(slf, args, count, names)
+    }
+}
+
+/// Wraps `os._exit`, which skips everything that an interpreter does at its end.
+///
+/// # Safety
+/// Needs the GIL and the recorder.
+pub unsafe fn install(_rec: *mut Recorder) {
+    UNCAUGHT.set(false);
+    // SAFETY: promised by the caller; the type fits the flags. If it fails, the writer still
+    // learns of the end from the system.
+    unsafe {
+        wrap(
+            find(b"posix", b"_exit"),
+            METH_FASTCALL | METH_KEYWORDS,
+            &OS_EXIT,
+            os_exit as FastKeywords,
+        );
+    }
+}

@@ -1,0 +1,41 @@
+//! The process around the program: output, audit events, children, its end, its sources.
+//!
+//! One file a theme. What is wrapped here are C functions of the interpreter, in place and
+//! without anything that Python code could see; the wrappers call the originals with the very
+//! arguments and never change a result. Must not run any of the program's code.
+
+pub mod audit;
+pub mod children;
+pub mod exit;
+pub mod facts;
+pub mod output;
+pub mod source;
+pub mod threads_names;
+#[cfg(Py_3_12)]
+pub mod tools;
+pub mod wrap;
+
+use crate::rec::Recorder;
+use crate::start::Options;
+
+/// Installs everything that concerns the process as a whole.
+///
+/// # Errors
+/// What went wrong, for the one line on stderr.
+///
+/// # Safety
+/// Needs the GIL, in the main thread, and a recorder in place.
+#[allow(unsafe_code)]
+pub unsafe fn install(rec: *mut Recorder, _options: Options) -> Result<(), &'static str> {
+    // SAFETY: promised by the caller.
+    unsafe {
+        wrap::begin();
+        exit::begin();
+        output::install(rec);
+        children::install(rec);
+        exit::install(rec);
+        #[cfg(Py_3_12)]
+        tools::install(rec);
+        audit::install()
+    }
+}
