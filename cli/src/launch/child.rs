@@ -18,6 +18,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// What the program reads from its standard input.
 #[derive(Debug, Clone)]
@@ -90,16 +91,27 @@ impl Child {
         match waitpid(self.pid, Some(how | WaitPidFlag::WUNTRACED)) {
             Ok(WaitStatus::Exited(_, code)) => self.end = Some(End::Code(code)),
             Ok(WaitStatus::Signaled(_, signal, _)) => self.end = Some(End::Signal(signal as i32)),
-            Ok(WaitStatus::Stopped(..)) => {
-                // SIGSTOP rather than the same signal: it cannot be lost to a handler.
-                if raise(Signal::SIGSTOP).is_err() {
-                    std::thread::yield_now();
-                }
-            }
+            Ok(WaitStatus::Stopped(..)) => self.stop_with_it(),
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(_) => self.end = Some(End::Unknown),
         }
     }
+
+    /// The program was stopped: so is this process, or the shell would never get the terminal.
+    fn stop_with_it(&self) {
+        // The terminal may have stopped both, and just wakes both: the program last.
+        std::thread::sleep(Duration::from_millis(20));
+        if state(self.pid) == Some('T') {
+            // SIGSTOP rather than the same signal: it cannot be lost to a handler.
+            raise(Signal::SIGSTOP).ok();
+        }
+    }
+}
+
+/// The letter that `/proc` shows for what a process does: T when it is stopped.
+fn state(pid: Pid) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
 /// Starts the program by the command that the user would give.
