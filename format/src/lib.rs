@@ -4,5 +4,8 @@
 //! their shapes on disk, of debuggers or of terminals.
 
 pub mod event;
+pub mod model;
 pub mod read;
 pub mod ring;
+pub mod v1;
+pub mod write;

@@ -6,6 +6,7 @@
 //! frame stack, and each frame's current line (line events are deltas to it).
 
 pub mod op;
+pub mod raw;
 pub mod read;
 pub mod write;
 
@@ -77,7 +78,7 @@ pub enum Kind {
     Set = 4,
     FrozenSet = 5,
     ByteArray = 6,
-    /// `str` too long to be inline: `Scalar` part with the text (may be followed by appends).
+    /// `str` too long to be inline: `Blob` part with the text (may be followed by appends).
     Str = 7,
     Bytes = 8,
     Int = 9,

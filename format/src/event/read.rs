@@ -227,6 +227,11 @@ impl<'a> EventReader<'a> {
         }
     }
 
+    /// A value on its own, outside any event.
+    pub(crate) fn any_value(&mut self) -> Result<Value<'a>> {
+        self.value()
+    }
+
     #[inline]
     fn u8(&mut self) -> Result<u8> {
         let byte =
