@@ -227,9 +227,8 @@ impl Indexer {
             }
             events -= 1;
             let error = EventReader::new(&raw[at..]).next_event().err();
-            break Err(
-                error.map_or(DecodeError::BadNumber { offset: at }, |error| shift(error, at))
-            );
+            let error = error.unwrap_or(DecodeError::BadNumber { offset: 0 });
+            break Err((at, shift(error, at)));
         };
         self.counts[count::EVENTS] += events;
         self.counts[count::LOCAL] += locals;
