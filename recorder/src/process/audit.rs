@@ -40,6 +40,14 @@ unsafe extern "C" fn hook(name: *const c_char, args: *mut PyObject, _: *mut c_vo
         } else {
             tuple_items(args)
         };
+        // The last moments of the main interpreter: modules are gone, types follow. Hooks in
+        // Python are not told of it either.
+        if name == b"cpython.PyInterpreterState_Clear" || name == b"cpython._PySys_ClearAuditHooks"
+        {
+            exit::finish();
+            BUSY.set(false);
+            return 0;
+        }
         (*rec).enter();
         let count = args.len().min(ARGS_MAX);
         let mut values = [Val::Unbound; ARGS_MAX];
@@ -93,10 +101,6 @@ unsafe fn act(rec: *mut crate::rec::Recorder, name: &[u8]) {
             b"sys.settrace" | b"sys.setprofile" => disturbed(),
             b"subprocess.Popen" | b"import" => children::wrap_subprocess(),
             b"cpython.PyInterpreterState_New" => (*rec).gap("a sub-interpreter is not recorded"),
-            // The last moments of the main interpreter: modules are gone, types follow.
-            b"cpython.PyInterpreterState_Clear" | b"cpython._PySys_ClearAuditHooks" => {
-                exit::finish();
-            }
             _ => {}
         }
     }

@@ -7,68 +7,38 @@
 
 use super::wrap::{Gil, definition, find, here, wrap};
 use crate::cpython::objects::{self as obj, Obj};
+use crate::hooks::monitoring::{move_tool, tool_id};
 use crate::rec::Recorder;
 use crate::values::scalars::int_value;
 use pyo3_ffi::{
     METH_FASTCALL, METH_NOARGS, METH_O, Py_AddPendingCall, Py_DECREF, Py_TYPE, Py_ssize_t,
-    PyCFunction, PyErr_Clear, PyErr_GetRaisedException, PyErr_SetRaisedException, PyLong_FromLong,
-    PyLong_Type, PySys_GetObject, PyUnicode_FromString,
+    PyCFunction, PyErr_Clear, PyErr_GetRaisedException, PyErr_SetRaisedException, PyLong_Type,
+    PySys_GetObject,
 };
 use std::ffi::{c_int, c_void};
 
 type Fast = unsafe extern "C" fn(Obj, *mut Obj, Py_ssize_t) -> Obj;
 
-/// The functions of `sys.monitoring` that the recorder calls itself, as they were at the start.
-#[derive(Clone, Copy)]
-struct Monitoring {
-    module: Obj,
-    restart_events: PyCFunction,
-    get_tool: PyCFunction,
-    free_tool_id: PyCFunction,
-    get_events: PyCFunction,
-    use_tool_id: Fast,
-    set_events: Fast,
-    register_callback: Fast,
-}
-
-static MONITORING: Gil<Option<Monitoring>> = Gil::new(None);
-/// The recorder's own tool id.
-static TOOL: Gil<i32> = Gil::new(-1);
-const NAME: &[u8] = b"moviola";
-
-/// Runs something that may set an error while the program may have one of its own.
-unsafe fn aside(body: impl FnOnce()) {
-    // SAFETY: the GIL is held; the program's exception is taken and given back.
-    unsafe {
-        let raised = PyErr_GetRaisedException();
-        body();
-        PyErr_Clear();
-        PyErr_SetRaisedException(raised);
-    }
-}
-
-/// Drops a result; false if there is none.
-unsafe fn done(result: Obj) -> bool {
-    if result.is_null() {
-        return false;
-    }
-    // SAFETY: a new reference of our own.
-    unsafe { Py_DECREF(result) };
-    true
-}
+/// `sys.monitoring.restart_events`: its C function and the module that it belongs to.
+static RESTART: Gil<Option<(PyCFunction, Obj)>> = Gil::new(None);
 
 /// Makes lost events come again.
 pub fn repair() {
     if here().is_null() {
         return;
     }
-    let Some(monitoring) = MONITORING.get() else { return };
+    let Some((restart, module)) = RESTART.get() else { return };
     // SAFETY: a function without arguments of a module that lives as long as the interpreter; it
-    // runs no program code.
+    // runs no program code. The program's exception, if any, is taken and given back.
     unsafe {
-        aside(|| {
-            done((monitoring.restart_events)(monitoring.module, std::ptr::null_mut()));
-        });
+        let raised = PyErr_GetRaisedException();
+        let result = restart(module, std::ptr::null_mut());
+        if result.is_null() {
+            PyErr_Clear();
+        } else {
+            Py_DECREF(result);
+        }
+        PyErr_SetRaisedException(raised);
     }
 }
 
@@ -125,7 +95,7 @@ unsafe fn is_ours(id: Obj) -> bool {
     unsafe {
         !here().is_null()
             && Py_TYPE(id) == &raw mut PyLong_Type
-            && int_value(id) == Some(i64::from(TOOL.get()))
+            && tool_id().is_some_and(|own| int_value(id) == Some(own))
     }
 }
 
@@ -142,7 +112,12 @@ unsafe extern "C" fn use_tool_id(slf: Obj, args: *mut Obj, count: Py_ssize_t) ->
     unsafe {
         // Only a call that is going to succeed may make the recorder move.
         if count == 2 && is_ours(*args) && is_text(*args.add(1)) {
-            give_way();
+            let _quiet = super::audit::quiet();
+            if !move_tool() {
+                let rec = here();
+                (*rec).enter();
+                (*rec).gap("the program uses all tool ids of sys.monitoring");
+            }
         }
         original(slf, args, count)
     }
@@ -154,93 +129,6 @@ unsafe extern "C" fn get_tool(slf: Obj, id: Obj) -> Obj {
     let Some(original) = GET_TOOL.get() else { return std::ptr::null_mut() };
     // SAFETY: passed on unchanged; None is immortal.
     unsafe { if is_ours(id) { pyo3_ffi::Py_None() } else { original(slf, id) } }
-}
-
-/// Moves callbacks and events to another free id. If there is none, the recording of events
-/// ends there: the program comes first.
-unsafe fn give_way() {
-    let (Some(monitoring), rec) = (MONITORING.get(), here()) else { return };
-    let old = TOOL.get();
-    // SAFETY: plain calls with ints, a str and the recorder's own callbacks.
-    unsafe {
-        let _quiet = super::audit::quiet();
-        aside(|| {
-            let name = PyUnicode_FromString(c"moviola".as_ptr());
-            let new = (0..6).rev().filter(|id| *id != old).find(|id| {
-                let id = PyLong_FromLong((*id).into());
-                let taken =
-                    done((monitoring.use_tool_id)(monitoring.module, [id, name].as_mut_ptr(), 2));
-                PyErr_Clear();
-                Py_DECREF(id);
-                taken
-            });
-            done(name);
-            let old = PyLong_FromLong(old.into());
-            let target = new.map(|id| PyLong_FromLong(id.into()));
-            let events = (monitoring.get_events)(monitoring.module, old);
-            let zero = PyLong_FromLong(0);
-            done((monitoring.set_events)(monitoring.module, [old, zero].as_mut_ptr(), 2));
-            // One callback an event; asking for the old one takes it away.
-            for event in 0..17 {
-                let bit = PyLong_FromLong(1 << event);
-                let none = pyo3_ffi::Py_None();
-                let callback = (monitoring.register_callback)(
-                    monitoring.module,
-                    [old, bit, none].as_mut_ptr(),
-                    3,
-                );
-                PyErr_Clear();
-                if !callback.is_null()
-                    && callback != none
-                    && let Some(target) = target
-                {
-                    done((monitoring.register_callback)(
-                        monitoring.module,
-                        [target, bit, callback].as_mut_ptr(),
-                        3,
-                    ));
-                }
-                done(callback);
-                Py_DECREF(bit);
-            }
-            done((monitoring.free_tool_id)(monitoring.module, old));
-            if let Some(target) = target
-                && !events.is_null()
-            {
-                done((monitoring.set_events)(monitoring.module, [target, events].as_mut_ptr(), 2));
-            }
-            done(events);
-            Py_DECREF(zero);
-            Py_DECREF(old);
-            target.map(|target| Py_DECREF(target));
-            TOOL.set(new.unwrap_or(-1));
-        });
-        if TOOL.get() < 0 {
-            (*rec).enter();
-            (*rec).gap(
-                "the program uses all tool ids of sys.monitoring: nothing is observed from here",
-            );
-        }
-    }
-}
-
-/// Finds the id that the engine took.
-unsafe fn own_tool(monitoring: &Monitoring) -> i32 {
-    // SAFETY: plain calls with ints.
-    unsafe {
-        (0..6)
-            .find(|id| {
-                let id = PyLong_FromLong((*id).into());
-                let name = (monitoring.get_tool)(monitoring.module, id);
-                let ours = !name.is_null()
-                    && is_text(name)
-                    && matches!(obj::chars(name), obj::Chars::Ascii(text) if text == NAME);
-                done(name);
-                Py_DECREF(id);
-                ours
-            })
-            .unwrap_or(-1)
-    }
 }
 
 /// Wraps what can disturb the recorder's events. The engine must be installed already.
@@ -257,34 +145,10 @@ pub unsafe fn install(rec: *mut Recorder) {
             }
             obj::dict_find(pyo3_ffi::PyModule_GetDict(module), name)
         };
-        let plain = |name: &[u8], flags: i32| {
-            let def = definition(function(name));
-            (!def.is_null() && (*def).ml_flags == flags).then(|| (*def).ml_meth)
-        };
-        let fast = |name: &[u8]| plain(name, METH_FASTCALL).map(|def| def.PyCFunctionFast);
-        let one = |name: &[u8]| plain(name, METH_O).map(|def| def.PyCFunction);
-        if MONITORING.get().is_none()
-            && let Some(restart) = plain(b"restart_events", METH_NOARGS)
-            && let (Some(get_tool), Some(free_tool_id), Some(get_events)) =
-                (one(b"get_tool"), one(b"free_tool_id"), one(b"get_events"))
-            && let (Some(use_tool_id), Some(set_events), Some(register_callback)) =
-                (fast(b"use_tool_id"), fast(b"set_events"), fast(b"register_callback"))
-        {
-            MONITORING.set(Some(Monitoring {
-                module,
-                restart_events: restart.PyCFunction,
-                get_tool,
-                free_tool_id,
-                get_events,
-                use_tool_id,
-                set_events,
-                register_callback,
-            }));
-        }
-        let mut done = false;
-        if let Some(monitoring) = MONITORING.get() {
-            TOOL.set(own_tool(&monitoring));
-            done = TOOL.get() >= 0;
+        let restart = definition(function(b"restart_events"));
+        let mut done = !restart.is_null() && (*restart).ml_flags == METH_NOARGS;
+        if done {
+            RESTART.set(Some(((*restart).ml_meth.PyCFunction, module)));
         }
         let sys = |name: &[u8]| find(b"sys", name);
         done &= wrap(sys(b"settrace"), METH_O, &SETTRACE, settrace as PyCFunction);
