@@ -56,6 +56,10 @@ impl Recorder {
         if self.threads.is_switched() {
             crate::hooks::threads::switch(self);
         }
+        if self.heap.dirty {
+            // SAFETY: hooks run under the GIL and call this before their first event.
+            unsafe { crate::values::flush(self) };
+        }
     }
 
     /// Tells the time if it is due.

@@ -1,0 +1,238 @@
+//! Attribute stores of instances, classes and functions, by whoever makes them.
+#![allow(unsafe_code)]
+
+use super::wrap::Call;
+use crate::cpython::objects::{self as obj, Obj, Typ};
+use crate::rec::{Recorder, recorder};
+use crate::values::contents::instance_dict;
+use crate::values::heap::{Entry, LINKED};
+use crate::values::types::{DictPlace, is_python_class};
+use crate::values::{capture, prepare};
+use moviola_format::event::{Kind, Sink, op};
+use pyo3_ffi as ffi;
+
+unsafe extern "C" {
+    fn _PyType_Lookup(typ: Typ, name: Obj) -> Obj;
+}
+
+/// Kinds whose attribute dictionary is part of what is recorded of them.
+fn has_attrs(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Instance
+            | Kind::Exception
+            | Kind::Function
+            | Kind::Partial
+            | Kind::SimpleNamespace
+            | Kind::OrderedDict
+    )
+}
+
+/// `tp_setattro` where it was `PyObject_GenericSetAttr`.
+pub unsafe fn set(rec: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        let (this, name, value) = (call.this(), call.object(1), call.object(2));
+        let Some(entry) = (*rec).heap.known(this) else { return call.run() };
+        let typ = ffi::Py_TYPE(this);
+        if ffi::Py_TYPE(name) != &raw mut ffi::PyUnicode_Type {
+            return read_after(rec, call);
+        }
+        let descr = _PyType_Lookup(typ, name);
+        if !descr.is_null() && (*ffi::Py_TYPE(descr)).tp_descr_set.is_some() {
+            return set_descriptor(rec, call, entry, descr);
+        }
+        let info = (*rec).heap.type_info(typ);
+        let (kind, place) = (info.kind, info.dict);
+        if kind == Kind::Module {
+            return set_module(rec, call);
+        }
+        if !has_attrs(kind) || (place == DictPlace::None && kind != Kind::Exception) {
+            return call.run();
+        }
+        let place = if kind == Kind::Exception { DictPlace::Offset } else { place };
+        if !told_by_dict(this, typ, entry, place) {
+            (*rec).enter();
+            let (key, item) = (prepare(rec, name), prepare(rec, value));
+            let out = (*rec).out.begin();
+            out.u8(if value.is_null() { op::ATTR_DEL } else { op::ATTR_SET });
+            out.uv(entry.id());
+            key.write(out);
+            if !value.is_null() {
+                item.write(out);
+            }
+            out.commit();
+        }
+        let result = call.run();
+        if !entry.has(LINKED) {
+            adopt(this);
+        }
+        result
+    }
+}
+
+/// Whether the store will be told by the watcher of the instance's dictionary.
+unsafe fn told_by_dict(this: Obj, typ: Typ, entry: Entry, place: DictPlace) -> bool {
+    if cfg!(not(Py_3_12)) || !entry.has(LINKED) {
+        return false;
+    }
+    // SAFETY: as in `set`. Stores to values that lie in the instance pass by the watcher.
+    unsafe {
+        let inline = cfg!(Py_3_13) && obj::flags(typ) & obj::INLINE_VALUES != 0;
+        !inline && !instance_dict(this, typ, place).is_null()
+    }
+}
+
+unsafe fn set_descriptor(rec: *mut Recorder, call: &Call, entry: Entry, descr: Obj) -> usize {
+    const T_OBJECT_EX: i32 = 16;
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        let (this, value) = (call.this(), call.object(2));
+        let kind = ffi::Py_TYPE(descr);
+        if kind == &raw mut ffi::PyMemberDescr_Type {
+            let member = descr.cast::<ffi::PyMemberDescrObject>();
+            let owner = (*member).d_common.d_type;
+            if is_python_class(owner) && (*(*member).d_member).type_code == T_OBJECT_EX {
+                (*rec).enter();
+                let (key, item) = (prepare(rec, (*member).d_common.d_name), prepare(rec, value));
+                let out = (*rec).out.begin();
+                out.u8(op::FIELD_SET);
+                out.uv(entry.id());
+                key.write(out);
+                item.write(out);
+                out.commit();
+                return call.run();
+            }
+            return read_after(rec, call);
+        }
+        if kind != &raw mut ffi::PyGetSetDescr_Type {
+            // A property or the program's own descriptor: its code is recorded itself.
+            return call.run();
+        }
+        let before = ffi::Py_TYPE(this);
+        let result = call.run();
+        let rec = recorder();
+        if !rec.is_null() {
+            (*rec).enter();
+            if ffi::Py_TYPE(this) == before {
+                capture::replace(rec, this);
+            } else {
+                capture::reclass(rec, this);
+            }
+        }
+        result
+    }
+}
+
+unsafe fn read_after(_: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        let result = call.run();
+        let rec = recorder();
+        if !rec.is_null() {
+            (*rec).enter();
+            capture::replace(rec, call.this());
+        }
+        result
+    }
+}
+
+/// A module's attributes are the items of its dictionary, which is an object of its own.
+unsafe fn set_module(rec: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        if cfg!(not(Py_3_12)) {
+            let dict: Obj = obj::rd(call.this(), 16);
+            store(rec, dict, call.object(1), call.object(2));
+        }
+        call.run()
+    }
+}
+
+unsafe fn store(rec: *mut Recorder, dict: Obj, name: Obj, value: Obj) {
+    // SAFETY: as in the callers.
+    unsafe {
+        if dict.is_null() {
+            return;
+        }
+        if let Some((target, _)) = super::dict::target(&*rec, dict as usize) {
+            (*rec).enter();
+            if value.is_null() {
+                super::dict::removed(rec, dict, &target, name);
+            } else {
+                super::dict::stored(rec, dict, &target, name, value, false);
+            }
+        }
+    }
+}
+
+/// `type_setattro`.
+pub unsafe fn set_class(rec: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        let (this, name) = (call.this(), call.object(1));
+        if ffi::Py_TYPE(name) != &raw mut ffi::PyUnicode_Type {
+            return call.run();
+        }
+        let descr = _PyType_Lookup(ffi::Py_TYPE(this), name);
+        let data = !descr.is_null() && (*ffi::Py_TYPE(descr)).tp_descr_set.is_some();
+        if data && ffi::Py_TYPE(descr) == &raw mut ffi::PyGetSetDescr_Type {
+            let result = call.run();
+            let rec = recorder();
+            if !rec.is_null() {
+                // `__bases__` may have changed what instances of any subclass are.
+                (*rec).heap.types.clear();
+                (*rec).enter();
+                capture::replace(rec, this);
+            }
+            return result;
+        }
+        if cfg!(not(Py_3_12)) && !data && (*rec).heap.known(this).is_some() {
+            store(rec, obj::type_dict(this.cast()), name, call.object(2));
+        }
+        call.run()
+    }
+}
+
+/// Notes the dictionary object that an instance has got.
+unsafe fn adopt(this: Obj) {
+    let rec = recorder();
+    if rec.is_null() {
+        return;
+    }
+    // SAFETY: the caller holds `this`.
+    unsafe {
+        let typ = ffi::Py_TYPE(this);
+        if (*rec).heap.known(this).is_none() {
+            return;
+        }
+        let info = (*rec).heap.type_info(typ);
+        let (kind, place) = (info.kind, info.dict);
+        if !has_attrs(kind) {
+            return;
+        }
+        let place = if kind == Kind::Exception { DictPlace::Offset } else { place };
+        let dict = instance_dict(this, typ, place);
+        if !dict.is_null() && ffi::Py_TYPE(dict) == &raw mut ffi::PyDict_Type {
+            (*rec).heap.adopt(dict, this);
+        }
+    }
+}
+
+/// Getter of `__dict__`, and methods that make the dictionary on the way.
+pub unsafe fn dict_made(_: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        let result = call.run();
+        if result != 0 {
+            adopt(call.this());
+        }
+        result
+    }
+}
+
+/// Setter of `__dict__`, reached without `tp_setattro`.
+pub unsafe fn dict_set(rec: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe { read_after(rec, call) }
+}

@@ -1,0 +1,157 @@
+//! Changes of sets: the element if it can be compared by what is recorded of it, else the set.
+#![allow(unsafe_code)]
+
+use super::dict::simple_key;
+use super::emit;
+use super::wrap::Call;
+use crate::cpython::objects::{self as obj, Obj, rd};
+use crate::rec::{Recorder, recorder};
+use crate::values::{capture, prepare};
+use moviola_format::event::{Sink, op};
+use pyo3_ffi as ffi;
+
+unsafe fn used(set: Obj) -> isize {
+    // SAFETY: a hook's set is alive.
+    unsafe { rd(set, 24) }
+}
+
+unsafe fn one(rec: *mut Recorder, code: u8, id: u64, element: Obj) {
+    // SAFETY: the hook's element is alive.
+    unsafe {
+        let value = prepare(rec, element);
+        let out = (*rec).out.begin();
+        out.u8(code);
+        out.uv(id);
+        value.write(out);
+        out.commit();
+    }
+}
+
+/// `set.add(x)`.
+pub unsafe fn add(rec: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        let this = call.this();
+        if (*rec).heap.known(this).is_none() {
+            return call.run();
+        }
+        let before = used(this);
+        let result = call.run();
+        let rec = recorder();
+        if !rec.is_null()
+            && used(this) == before + 1
+            && let Some(entry) = (*rec).heap.known(this)
+        {
+            (*rec).enter();
+            one(rec, op::SEQ_APPEND, entry.id(), call.object(1));
+        } else if !rec.is_null() && used(this) != before {
+            (*rec).enter();
+            capture::replace(rec, this);
+        }
+        result
+    }
+}
+
+/// `set.remove(x)` and `set.discard(x)`.
+pub unsafe fn remove(rec: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        let this = call.this();
+        if (*rec).heap.known(this).is_none() {
+            return call.run();
+        }
+        let before = used(this);
+        let result = call.run();
+        let rec = recorder();
+        if !rec.is_null()
+            && used(this) != before
+            && let Some(entry) = (*rec).heap.known(this)
+        {
+            (*rec).enter();
+            if used(this) + 1 == before && simple_key(call.object(1)) {
+                one(rec, op::SEQ_REMOVE, entry.id(), call.object(1));
+            } else {
+                capture::replace(rec, this);
+            }
+        }
+        result
+    }
+}
+
+/// `set.pop()`.
+pub unsafe fn pop(_: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        let this = call.this();
+        let result = call.run();
+        let rec = recorder();
+        if !rec.is_null()
+            && result != 0
+            && let Some(entry) = (*rec).heap.known(this)
+        {
+            (*rec).enter();
+            one(rec, op::SEQ_REMOVE, entry.id(), result as Obj);
+        }
+        result
+    }
+}
+
+/// `set.clear()`.
+pub unsafe fn clear(rec: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        if let Some(entry) = (*rec).heap.known(call.this()) {
+            (*rec).enter();
+            emit(rec, op::CLEAR, entry.id());
+        }
+        call.run()
+    }
+}
+
+/// `set.update(xs)` and `set |= xs`: what is new is told if the elements are simple.
+pub unsafe fn update(rec: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        let this = call.this();
+        let Some(entry) = (*rec).heap.known(this) else { return call.run() };
+        let before = used(this);
+        let mut source = call.object(1);
+        // The method's arguments come as a tuple; `|=` of a tuple does not exist.
+        if !source.is_null() && ffi::Py_TYPE(source) == &raw mut ffi::PyTuple_Type {
+            source = match obj::tuple_items(source) {
+                [only] => *only,
+                _ => std::ptr::null_mut(),
+            };
+        }
+        let set = &raw mut ffi::PySet_Type;
+        let frozen = &raw mut ffi::PyFrozenSet_Type;
+        let mut fresh = Vec::new();
+        let typ = if source.is_null() { std::ptr::null_mut() } else { ffi::Py_TYPE(source) };
+        if before > 64 && (typ == set || typ == frozen) && source != this {
+            let elements = crate::values::types::set_items(source);
+            let all = crate::values::types::set_items(this);
+            if elements.len() * 8 < all.len()
+                && elements.iter().chain(&all).all(|element| simple_key(*element))
+            {
+                // All keys are of built-in types: looking them up runs no program code.
+                fresh = elements;
+                fresh.retain(|element| ffi::PySet_Contains(this, *element) == 0);
+            }
+        }
+        let count = fresh.len() as isize;
+        if count > 0 {
+            (*rec).enter();
+            for element in &fresh {
+                one(rec, op::SEQ_APPEND, entry.id(), *element);
+            }
+            let result = call.run();
+            let rec = recorder();
+            if !rec.is_null() && used(this) != before + count {
+                (*rec).enter();
+                capture::replace(rec, this);
+            }
+            return result;
+        }
+        super::reread(rec, call)
+    }
+}
