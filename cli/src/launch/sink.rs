@@ -7,21 +7,22 @@ use super::child::{Child, End};
 use crate::failure::Failure;
 use moviola_format::ring::path_beside;
 use moviola_pipeline::ring::Ring;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use moviola_pipeline::writer::{Ended, Options, Writer, new_identity};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long the drain sleeps when there was little to do.
-const NAP: Duration = Duration::from_millis(2);
+/// Naps between rounds with little to do; they grow while nothing happens. A full ring lasts
+/// longer than the longest.
+const NAP_MIN: Duration = Duration::from_micros(500);
+const NAP_MAX: Duration = Duration::from_millis(8);
+/// A round that read less than this had little to do.
+const LITTLE_BYTES: u64 = 64 << 10;
 
 /// The trace and its ring.
 pub struct Sink {
-    ring: Ring,
-    file: File,
+    writer: Writer,
     trace: PathBuf,
-    failed: Option<io::Error>,
 }
 
 /// What came of a recording.
@@ -36,77 +37,65 @@ pub struct Finished {
 impl Sink {
     /// Makes the trace file and the ring beside it.
     pub fn create(trace: &Path, ring_bytes: u64) -> Result<Self, Failure> {
-        let shown = trace.display();
         let cannot = |e: io::Error| {
             Failure::recorder(format!(
-                "cannot write the trace {shown}: {e}; choose another place with -o"
+                "cannot write the trace {}: {e}; choose another place with -o",
+                trace.display()
             ))
         };
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(trace)
-            .map_err(cannot)?;
-        let mut identity = [0; 16];
-        let clock = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |d| d.as_nanos());
-        identity.copy_from_slice(&clock.to_le_bytes());
-        let ring = Ring::create(&path_beside(trace), ring_bytes, identity).map_err(cannot)?;
-        Ok(Self { ring, file, trace: trace.to_owned(), failed: None })
+        let ring = Ring::create(&path_beside(trace), ring_bytes, new_identity()).map_err(cannot)?;
+        let ring_path = ring.path().to_owned();
+        let writer = Writer::new(trace, ring, Options::default()).map_err(|e| {
+            std::fs::remove_file(&ring_path).ok();
+            cannot(e)
+        })?;
+        Ok(Self { writer, trace: trace.to_owned() })
     }
 
     /// Where the ring lies.
     pub fn ring(&self) -> &Path {
-        self.ring.path()
+        self.writer.ring().path()
     }
 
     /// The program could not be started: nothing is kept.
     pub fn abandon(self) {
         // Both were made by this recording; what cannot be removed stays as an empty file.
-        std::fs::remove_file(self.ring.path()).ok();
+        std::fs::remove_file(self.ring()).ok();
         std::fs::remove_file(&self.trace).ok();
     }
 
     /// Moves events from the ring to the trace until the program has ended.
     pub fn drain(&mut self, child: &mut Child) {
+        let mut nap = NAP_MIN;
         loop {
             let ended = child.poll().is_some();
-            let moved = self.step();
+            let progress = self.writer.drain();
             if ended {
                 return;
             }
-            if moved < 4096 {
-                std::thread::sleep(NAP);
+            if progress.read >= LITTLE_BYTES {
+                nap = NAP_MIN;
+            } else {
+                std::thread::sleep(nap);
+                nap = (nap * 2).min(NAP_MAX);
             }
         }
-    }
-
-    fn step(&mut self) -> u64 {
-        let (start, end) = (self.ring.tail(), self.ring.head());
-        if start == end {
-            return 0;
-        }
-        if self.failed.is_none() {
-            if let Err(e) = self.file.write_all(self.ring.bytes(start, end)) {
-                self.failed = Some(e);
-                self.ring.leave();
-            }
-        }
-        self.ring.release(end);
-        end - start
     }
 
     /// Completes the trace and removes the ring.
-    pub fn finish(mut self, _end: End) -> Finished {
-        self.step();
-        let recorded = self.ring.producer_pid() != 0;
-        std::fs::remove_file(self.ring.path()).ok();
+    pub fn finish(self, end: End) -> Finished {
+        let recorded = self.writer.ring().producer_pid() != 0;
+        let report = self.writer.finish(match end {
+            End::Code(code) => Ended::Code(code),
+            End::Signal(signal) => Ended::Signal(signal),
+            End::Unknown => Ended::Unknown,
+        });
         let mut warnings = Vec::new();
-        if let Some(e) = &self.failed {
-            warnings.push(format!("the trace {} is incomplete: {e}", self.trace.display()));
+        if let Some(failure) = report.failure {
+            warnings.push(format!(
+                "the trace is incomplete: {failure}; what was recorded until then is in {}",
+                self.trace.display()
+            ));
         }
         Finished { recorded, warnings }
     }
