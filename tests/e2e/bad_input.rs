@@ -51,7 +51,11 @@ fn pythons_that_cannot_be_recorded() {
         let done = place.run(&["record", "--python", path.to_str().unwrap(), "-c", "pass"]);
         refused(&done, 4, &[word, "--python"]);
     }
-    refused(&place.run(&["record", "--python", "/bin/cat", "-c", "pass"]), 4, &["/bin/cat", "--python"]);
+    refused(
+        &place.run(&["record", "--python", "/bin/cat", "-c", "pass"]),
+        4,
+        &["/bin/cat", "--python"],
+    );
     refused(&place.run(&["record", "--python", "/no/python", "-c", "pass"]), 4, &["/no/python"]);
 }
 
@@ -59,7 +63,8 @@ fn pythons_that_cannot_be_recorded() {
 fn no_recorder_is_built() {
     let place = Place::new();
     let args = ["record", "--python", &python(), "-c", "print(1)"];
-    let none = done(place.moviola(&args).env("MOVIOLA_RECORDER", "/no/such/place").output().unwrap());
+    let none =
+        done(place.moviola(&args).env("MOVIOLA_RECORDER", "/no/such/place").output().unwrap());
     refused(&none, 4, &["no recorder", "pip install"]);
     assert_eq!(none.out, "", "the program was not started");
     let foreign = place.write("foreign.so", "MOVIOLA-ABI:3.99;");
@@ -72,7 +77,8 @@ fn the_recorder_fails_inside_the_program() {
     let place = Place::new();
     let tag = place.plain(&["-c", "import sys; print('3.%d' % sys.version_info[1])"]).out;
     let broken = place.write("broken.so", &format!("MOVIOLA-ABI:{}", tag.trim()));
-    let args = ["record", "-o", "t.moviola", "--python", &python(), "-c", "print(1); raise SystemExit(3)"];
+    let args =
+        ["record", "-o", "t.moviola", "--python", &python(), "-c", "print(1); raise SystemExit(3)"];
     let done = done(place.moviola(&args).env("MOVIOLA_RECORDER", broken).output().unwrap());
     assert_eq!((done.code, done.out.as_str()), (3, "1\n"), "{done:?}");
     assert_eq!(done.err.lines().count(), 1, "{done:?}");
@@ -116,7 +122,8 @@ fn a_truncated_trace_opens_up_to_the_damage() {
 fn places_that_cannot_be_written() {
     let place = Place::new();
     let python = python();
-    let record = |output: &str| place.run(&["record", "--python", &python, "-o", output, "-c", "print(1)"]);
+    let record =
+        |output: &str| place.run(&["record", "--python", &python, "-o", output, "-c", "print(1)"]);
     let gone = record("no/such/folder/t.moviola");
     refused(&gone, 4, &["no/such/folder", "-o"]);
     assert_eq!(gone.out, "", "the program was not started");
@@ -136,7 +143,15 @@ fn a_full_disk_does_not_stop_the_program() {
     let done = done(
         place
             .command("bash")
-            .args(["-c", script, "bash", env!("CARGO_BIN_EXE_moviola"), "record", "--python", &python()])
+            .args([
+                "-c",
+                script,
+                "bash",
+                env!("CARGO_BIN_EXE_moviola"),
+                "record",
+                "--python",
+                &python(),
+            ])
             .args(["-o", "t.moviola", "p.py"])
             .stdout(Stdio::piped())
             .output()

@@ -100,7 +100,8 @@ fn last_value(place: &Place) -> Result<i64, String> {
     if replayed.code != 0 {
         return Err(format!("replay: {replayed:?}"));
     }
-    let value = replayed.out.lines().filter_map(|l| l.trim().trim_start_matches("(Pdb) ").parse().ok());
+    let value =
+        replayed.out.lines().filter_map(|l| l.trim().trim_start_matches("(Pdb) ").parse().ok());
     value.last().ok_or_else(|| format!("no value: {replayed:?}"))
 }
 

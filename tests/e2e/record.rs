@@ -78,7 +78,11 @@ fn exit_codes_are_the_programs_own() {
         let plain = place.plain(&["-c", code]);
         let recorded = place.record(&["-c", code]);
         assert_eq!(recorded.code, want, "{code}: {recorded:?}");
-        assert_eq!((plain.code, plain.out, plain.err), (want, recorded.out, recorded.err), "{code}");
+        assert_eq!(
+            (plain.code, plain.out, plain.err),
+            (want, recorded.out, recorded.err),
+            "{code}"
+        );
         assert_eq!(place.info("t.moviola")["argv"][1], "-c", "{code}");
     }
 }
@@ -144,7 +148,13 @@ fn info_counts_what_happened() {
 #[test]
 fn options_for_python_itself() {
     let place = Place::new();
-    let done = place.record(&["--py-opt", "-O", "--py-opt=-Xutf8", "-c", "import sys; assert 0; print(sys.flags.optimize, sys.flags.utf8_mode)"]);
+    let done = place.record(&[
+        "--py-opt",
+        "-O",
+        "--py-opt=-Xutf8",
+        "-c",
+        "import sys; assert 0; print(sys.flags.optimize, sys.flags.utf8_mode)",
+    ]);
     assert_eq!((done.code, done.out.as_str()), (0, "1 1\n"), "{done:?}");
     let done = place.record(&["--py-opt", "-I", "-c", "print(1)"]);
     assert_eq!(done.code, 4, "{done:?}");

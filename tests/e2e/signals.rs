@@ -55,7 +55,8 @@ fn pid(child: &Child) -> Pid {
 }
 
 fn state(pid: Pid) -> Option<char> {
-    let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?;
+    let stat =
+        std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?;
     stat.rsplit(')').next()?.trim().chars().next()
 }
 
@@ -84,7 +85,10 @@ fn an_interrupt_from_the_terminal_belongs_to_the_program() {
 #[test]
 fn a_stopped_program_stops_the_recording_until_it_goes_on() {
     let place = Place::new();
-    place.write("stopper.py", "import os, signal\nos.kill(os.getpid(), signal.SIGTSTP)\nprint('on')\n");
+    place.write(
+        "stopper.py",
+        "import os, signal\nos.kill(os.getpid(), signal.SIGTSTP)\nprint('on')\n",
+    );
     let child = place
         .moviola(&["record", "-o", "t.moviola", "--python", &python(), "stopper.py"])
         .process_group(0)

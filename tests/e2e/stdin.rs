@@ -25,7 +25,8 @@ fn debug_keeps_a_pipe_for_its_own_commands() {
     assert!(done.out.starts_with("0 ''\n"), "the program reads nothing: {}", done.out);
     assert!(done.out.contains("(Pdb) ''"), "p text shows it: {}", done.out);
     place.write("given.txt", "from a file");
-    let args = ["debug", "--stdin", "given.txt", "-o", "t.moviola", "--python", &python(), "reader.py"];
+    let args =
+        ["debug", "--stdin", "given.txt", "-o", "t.moviola", "--python", &python(), "reader.py"];
     let done = place.feed(&args, "q\n");
     assert!(done.out.starts_with("11 'from a file'\n"), "{}", done.out);
     let args = ["debug", "--stdin", "nothing.txt", "--python", &python(), "reader.py"];

@@ -8,7 +8,7 @@ use crate::ui;
 
 /// Runs the subcommand. The exit code is the program's own.
 pub fn run(args: RecordArgs) -> Outcome {
-    let recorded = launch::record(&request(args.run, Stdin::Inherit)?;
+    let recorded = launch::record(&request(args.run, Stdin::Inherit)?)?;
     tell(&recorded);
     Ok(recorded.end.exit_code())
 }
