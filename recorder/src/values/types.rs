@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 unsafe extern "C" {
     static mut _PyWeakref_RefType: ffi::PyTypeObject;
-    static mut _PyNamespace_Type: ffi::PyTypeObject;
     static mut PyCell_Type: ffi::PyTypeObject;
     static mut PyODict_Type: ffi::PyTypeObject;
     static mut PyStaticMethod_Type: ffi::PyTypeObject;
@@ -205,7 +204,7 @@ impl Heap {
 }
 
 unsafe fn exact_kind(typ: Typ) -> Option<Kind> {
-    let statics: [(Typ, Kind); 34] = [
+    let statics: [(Typ, Kind); 33] = [
         (&raw mut ffi::PyList_Type, Kind::List),
         (&raw mut ffi::PyTuple_Type, Kind::Tuple),
         (&raw mut ffi::PyDict_Type, Kind::Dict),
@@ -231,7 +230,6 @@ unsafe fn exact_kind(typ: Typ) -> Option<Kind> {
         (&raw mut PyClassMethod_Type, Kind::ClassMethod),
         (&raw mut ffi::PyProperty_Type, Kind::Property),
         (&raw mut ffi::PyDictProxy_Type, Kind::MappingProxy),
-        (&raw mut _PyNamespace_Type, Kind::SimpleNamespace),
         (&raw mut ffi::PyCode_Type, Kind::Code),
         (&raw mut ffi::PyFrame_Type, Kind::Frame),
         (&raw mut ffi::PyTraceBack_Type, Kind::Traceback),
@@ -251,6 +249,8 @@ fn named_kind(name: &[u8]) -> Option<Kind> {
         b"collections.defaultdict" => Kind::DefaultDict,
         b"array.array" => Kind::Array,
         b"functools.partial" => Kind::Partial,
+        // 3.13 does not export the type.
+        b"types.SimpleNamespace" => Kind::SimpleNamespace,
         b"datetime.datetime" | b"datetime.date" | b"datetime.time" | b"datetime.timedelta" => {
             Kind::DateTime
         }
