@@ -2,8 +2,9 @@
 //! str, bytes and `None` by contents, tuples of such element by element, other objects by
 //! identity. Equal keys have equal canonical bytes.
 
-use super::Packed;
-use crate::event::{Sink, Value, op, raw};
+use super::{Contents, Packed, SeqPart};
+use crate::event::raw::Raw;
+use crate::event::{Kind, Sink, Value, op, raw};
 use std::borrow::Cow;
 
 /// What a reference is for the purpose of equality.
@@ -154,6 +155,63 @@ fn put_float(float: f64, out: &mut Vec<u8>) {
     let mut magnitude = vec![0; exponent as usize / 8];
     magnitude.extend_from_slice(&(u128::from(mantissa) << (exponent % 8)).to_le_bytes());
     put_int(float < 0.0, &magnitude, out);
+}
+
+/// What an immutable object's encoded parts are for equality.
+#[must_use]
+pub fn immutable_key(kind: Kind, parts: &[u8]) -> RefKey<'_> {
+    let mut cursor = Raw::new(parts, 0);
+    let mut negative = false;
+    let mut find = |wanted: u8| loop {
+        match cursor.u8()? {
+            tag if tag == wanted => return Some(()),
+            op::P_SCALAR => {
+                negative = cursor.value()? == [op::V_TRUE];
+            }
+            _ => return None,
+        }
+    };
+    match kind {
+        Kind::Tuple => {
+            let elements = find(op::P_SEQ).and_then(|()| {
+                let count = cursor.count()?;
+                cursor.values(count)
+            });
+            // An empty tuple may have no part at all.
+            RefKey::Tuple(Cow::Borrowed(elements.unwrap_or_default()))
+        }
+        Kind::Str | Kind::Bytes | Kind::Int => {
+            let blob = find(op::P_BLOB).and_then(|()| cursor.blob()).unwrap_or_default();
+            match kind {
+                Kind::Str => RefKey::Str(blob.into()),
+                Kind::Bytes => RefKey::Bytes(blob.into()),
+                _ => RefKey::Int(negative, blob.into()),
+            }
+        }
+        _ => RefKey::Identity,
+    }
+}
+
+/// The same of contents that came in several events.
+#[must_use]
+pub fn contents_key(kind: Kind, contents: &Contents) -> RefKey<'_> {
+    let blob = contents.blob.as_deref().unwrap_or_default();
+    match kind {
+        Kind::Tuple => {
+            let mut elements = Vec::new();
+            for element in contents.seq.iter().flat_map(SeqPart::iter) {
+                elements.extend_from_slice(element);
+            }
+            RefKey::Tuple(Cow::Owned(elements))
+        }
+        Kind::Str => RefKey::Str(blob.into()),
+        Kind::Bytes => RefKey::Bytes(blob.into()),
+        Kind::Int => {
+            let negative = contents.scalar.as_ref().is_some_and(|s| s.bytes() == [op::V_TRUE]);
+            RefKey::Int(negative, blob.into())
+        }
+        _ => RefKey::Identity,
+    }
 }
 
 #[cfg(test)]

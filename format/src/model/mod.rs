@@ -10,7 +10,7 @@ mod packed;
 mod seq;
 
 pub use contents::{Contents, SeqPart, Touch};
-pub use key::{RefKey, Resolve, canonical, is_canonical};
+pub use key::{RefKey, Resolve, canonical, contents_key, immutable_key, is_canonical};
 pub use map::Map;
 pub use packed::Packed;
 pub use seq::Seq;

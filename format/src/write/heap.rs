@@ -5,12 +5,11 @@
 
 use super::bases::Bases;
 use super::units::{Rope, encode_root, write_units};
-use crate::event::raw::{Change, Raw};
-use crate::event::{Kind, Reason, Sink, op};
-use crate::model::{Contents, RefKey, Resolve, SeqPart};
+use crate::event::raw::Change;
+use crate::event::{Kind, Reason, Sink};
+use crate::model::{Contents, RefKey, Resolve, contents_key, immutable_key};
 use crate::v1::{NONE, flag};
 use rustc_hash::FxHashMap;
-use std::borrow::Cow;
 
 /// A row of the block's table of touched objects.
 pub type TouchedRow = ((u64, u64), [u64; 4]);
@@ -251,60 +250,5 @@ impl Heap {
         rows.sort_unstable_by_key(|(key, _)| *key);
         rows.dedup_by_key(|(key, _)| *key);
         rows
-    }
-}
-
-/// What an immutable object's encoded parts are for equality.
-pub fn immutable_key(kind: Kind, parts: &[u8]) -> RefKey<'_> {
-    let mut cursor = Raw::new(parts, 0);
-    let mut negative = false;
-    let mut find = |wanted: u8| loop {
-        match cursor.u8()? {
-            tag if tag == wanted => return Some(()),
-            op::P_SCALAR => {
-                negative = cursor.value()? == [op::V_TRUE];
-            }
-            _ => return None,
-        }
-    };
-    match kind {
-        Kind::Tuple => {
-            let elements = find(op::P_SEQ).and_then(|()| {
-                let count = cursor.count()?;
-                cursor.values(count)
-            });
-            // An empty tuple may have no part at all.
-            RefKey::Tuple(Cow::Borrowed(elements.unwrap_or_default()))
-        }
-        Kind::Str | Kind::Bytes | Kind::Int => {
-            let blob = find(op::P_BLOB).and_then(|()| cursor.blob()).unwrap_or_default();
-            match kind {
-                Kind::Str => RefKey::Str(blob.into()),
-                Kind::Bytes => RefKey::Bytes(blob.into()),
-                _ => RefKey::Int(negative, blob.into()),
-            }
-        }
-        _ => RefKey::Identity,
-    }
-}
-
-/// The same of contents that came in several events.
-pub fn contents_key(kind: Kind, contents: &Contents) -> RefKey<'_> {
-    let blob = contents.blob.as_deref().unwrap_or_default();
-    match kind {
-        Kind::Tuple => {
-            let mut elements = Vec::new();
-            for element in contents.seq.iter().flat_map(SeqPart::iter) {
-                elements.extend_from_slice(element);
-            }
-            RefKey::Tuple(Cow::Owned(elements))
-        }
-        Kind::Str => RefKey::Str(blob.into()),
-        Kind::Bytes => RefKey::Bytes(blob.into()),
-        Kind::Int => {
-            let negative = contents.scalar.as_ref().is_some_and(|s| s.bytes() == [op::V_TRUE]);
-            RefKey::Int(negative, blob.into())
-        }
-        _ => RefKey::Identity,
     }
 }

@@ -97,7 +97,17 @@ impl Indexer {
     /// At the start of a recording.
     #[must_use]
     pub fn new() -> Self {
-        Self { heap: Some(Heap::default()), ..Self::default() }
+        let mut this = Self { heap: Some(Heap::default()), ..Self::default() };
+        this.begin_block();
+        this
+    }
+
+    /// At the start of a recording, sealing blocks without bases.
+    #[must_use]
+    pub fn resume_at_start() -> Self {
+        let mut this = Self::default();
+        this.begin_block();
+        this
     }
 
     /// Behind the last block of a trace. The result seals blocks without bases.

@@ -1,0 +1,335 @@
+//! Objects as they stand in the bases: their state at the end of a block.
+
+use super::store::damaged;
+use super::trace::Trace;
+use super::types::TraceError;
+use crate::event::raw::Raw;
+use crate::event::{Kind, Reason, op};
+use crate::model::{Contents, Map, Packed, Seq, SeqPart};
+use crate::v1::{BLOB_BITS, CHUNK_BITS, flag};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+const R_ROPE: u8 = 0x10;
+const R_KEYED: u8 = 0x11;
+const PART_BITS: u32 = 56;
+/// More records of changed slots than the writer makes between two full ones.
+const DELTAS_MAX: usize = 64;
+/// Slots of a chunk.
+const CHUNK: usize = 1 << CHUNK_BITS;
+
+/// A large part that is stored in chunks.
+#[derive(Debug, Clone, Copy)]
+pub struct Rope {
+    pub part: u8,
+    pub keyed: bool,
+    pub first: u64,
+    pub end: u64,
+}
+
+/// The record of an object itself.
+#[derive(Debug, Clone)]
+pub struct Root {
+    pub kind: Kind,
+    pub class: u64,
+    /// `None`: died. Otherwise known, or why not.
+    pub unknown: Option<Reason>,
+    pub dead: bool,
+    /// Parts that are no ropes.
+    pub contents: Contents,
+    pub ropes: Vec<Rope>,
+}
+
+/// A slot of a chunk: an encoded element, or key and value.
+type Slot = Option<(Packed, Packed)>;
+
+impl Trace {
+    /// An object at the start of block `before`. `None` if it was not seen before.
+    pub(super) fn root_before(&self, id: u64, before: usize) -> Result<Option<Root>, TraceError> {
+        if id >= 1 << 63 {
+            return Ok(None);
+        }
+        let before = before.min(self.sealed());
+        let Some(mut block) = self.last_touch((id, 0), before)? else { return Ok(None) };
+        let mut dead = false;
+        // A death has no record of its own: the one before tells what it was.
+        for _ in 0..2 {
+            let Some([flags, _, back, at]) = self.index(block)?.touched.get((id, 0)) else {
+                return damaged(0, "an object that is not where the index says");
+            };
+            if flags & flag::FULL != 0 {
+                let (piece, inside) = self.base(block, at)?;
+                let Some(mut root) = parse_root(&piece[inside..]) else {
+                    return damaged(self.summaries()[block].bases_at, "a base that makes no sense");
+                };
+                root.dead = dead;
+                return Ok(Some(root));
+            }
+            dead = true;
+            let Some(earlier) = usize::try_from(back).ok().and_then(|back| block.checked_sub(back))
+            else {
+                break;
+            };
+            if earlier == block {
+                break;
+            }
+            block = earlier;
+        }
+        damaged(0, "a dead object without its last state")
+    }
+
+    /// Reads all ropes of an object, so that its contents are whole.
+    pub(super) fn load_ropes(
+        &self,
+        id: u64,
+        root: &mut Root,
+        before: usize,
+    ) -> Result<(), TraceError> {
+        for rope in std::mem::take(&mut root.ropes) {
+            if rope.part == op::P_BLOB {
+                root.contents.blob =
+                    Some(self.blob_range(id, rope, rope.first..rope.end, before)?);
+                continue;
+            }
+            let slots = self.rope_slots(id, rope, rope.first..rope.end, before)?;
+            if rope.part == op::P_SEQ && !rope.keyed {
+                let mut items = VecDeque::with_capacity(slots.len());
+                for slot in slots {
+                    let Some((item, _)) = slot else {
+                        return damaged(0, "a sequence with a hole");
+                    };
+                    items.push_back(item);
+                }
+                let seq = Seq { items, origin: rope.first };
+                root.contents.seq = Some(SeqPart::Plain(seq));
+                continue;
+            }
+            let map = Map::from_items(rope.first, slots.into());
+            match rope.part {
+                op::P_SEQ => root.contents.seq = Some(SeqPart::Keyed(map)),
+                op::P_MAP => root.contents.map = Some(map),
+                op::P_ATTRS => root.contents.attrs = Some(map),
+                _ => root.contents.fields = Some(map),
+            }
+        }
+        Ok(())
+    }
+
+    /// Units that cover a range of positions, with the blocks that have their last records.
+    fn units(
+        &self,
+        id: u64,
+        rope: Rope,
+        range: &std::ops::Range<u64>,
+        bits: u32,
+        before: usize,
+    ) -> Result<Vec<(u64, usize)>, TraceError> {
+        let before = before.min(self.sealed());
+        let (low, high) = (range.start >> bits, range.end.saturating_sub(1) >> bits);
+        if high >> PART_BITS != 0 {
+            return damaged(0, "positions that no object has");
+        }
+        let base = u64::from(rope.part) << PART_BITS;
+        let wanted = high - low + 1;
+        let found = self.last_touches(id, (base | low, base | high), wanted, before)?;
+        // Each unit has a row of its own, so that what follows is in proportion to the file.
+        if found.len() as u64 != wanted {
+            return damaged(0, "a chunk of an object is missing");
+        }
+        let mut units: Vec<(u64, usize)> = found.into_iter().collect();
+        units.sort_unstable();
+        Ok(units)
+    }
+
+    /// Slots of a rope at the start of block `before`; `range` lies inside the rope.
+    pub(super) fn rope_slots(
+        &self,
+        id: u64,
+        rope: Rope,
+        range: std::ops::Range<u64>,
+        before: usize,
+    ) -> Result<Vec<Slot>, TraceError> {
+        let mut slots = Vec::new();
+        if range.is_empty() {
+            return Ok(slots);
+        }
+        let pairs = rope.keyed || rope.part != op::P_SEQ;
+        // Sets have elements only, maps have keys and values.
+        let values = rope.part != op::P_SEQ;
+        for (unit, block) in self.units(id, rope, &range, CHUNK_BITS, before)? {
+            let chunk = self.chunk(id, unit, block, pairs, values)?;
+            let start = (unit & ((1 << PART_BITS) - 1)) << CHUNK_BITS;
+            for (at, slot) in (start..).zip(chunk) {
+                if range.contains(&at) {
+                    slots.push(slot);
+                }
+            }
+        }
+        Ok(slots)
+    }
+
+    /// Bytes of a blob at the start of block `before`.
+    pub(super) fn blob_range(
+        &self,
+        id: u64,
+        rope: Rope,
+        range: std::ops::Range<u64>,
+        before: usize,
+    ) -> Result<Vec<u8>, TraceError> {
+        let mut bytes = Vec::new();
+        if range.is_empty() {
+            return Ok(bytes);
+        }
+        for (unit, block) in self.units(id, rope, &range, BLOB_BITS, before)? {
+            let (piece, inside) = self.unit_record(id, unit, block)?.1;
+            let Some(chunk) = Raw::new(&piece, inside).blob() else {
+                return damaged(0, "a chunk that makes no sense");
+            };
+            let start = (unit & ((1 << PART_BITS) - 1)) << BLOB_BITS;
+            let low = range.start.saturating_sub(start).min(1 << BLOB_BITS) as usize;
+            let high = (range.end - start).min(1 << BLOB_BITS) as usize;
+            let Some(part) = chunk.get(low..high) else {
+                return damaged(0, "a chunk that is too short");
+            };
+            bytes.extend_from_slice(part);
+        }
+        Ok(bytes)
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn unit_record(
+        &self,
+        id: u64,
+        unit: u64,
+        block: usize,
+    ) -> Result<([u64; 4], (Arc<Vec<u8>>, usize)), TraceError> {
+        let Some(row) = self.index(block)?.touched.get((id, unit)) else {
+            return damaged(0, "a chunk that is not where the index says");
+        };
+        Ok((row, self.base(block, row[3])?))
+    }
+
+    fn chunk(
+        &self,
+        id: u64,
+        unit: u64,
+        block: usize,
+        pairs: bool,
+        values: bool,
+    ) -> Result<Vec<Slot>, TraceError> {
+        let mut deltas = Vec::new();
+        let mut block = block;
+        loop {
+            let (row, (piece, inside)) = self.unit_record(id, unit, block)?;
+            if row[0] & flag::FULL != 0 {
+                let mut slots = vec![None; CHUNK];
+                let good = read_full(&piece[inside..], pairs, values, &mut slots).is_some()
+                    && deltas.iter().rev().all(|(piece, inside): &(Arc<Vec<u8>>, usize)| {
+                        read_delta(&piece[*inside..], pairs, values, &mut slots).is_some()
+                    });
+                return if good { Ok(slots) } else { damaged(0, "a chunk that makes no sense") };
+            }
+            deltas.push((piece, inside));
+            let earlier = usize::try_from(row[2]).ok().and_then(|back| block.checked_sub(back));
+            match earlier {
+                Some(earlier) if earlier < block && deltas.len() <= DELTAS_MAX => block = earlier,
+                _ => return damaged(0, "a chunk without a full record"),
+            }
+        }
+    }
+}
+
+fn read_slot(cursor: &mut Raw<'_>, pairs: bool, values: bool) -> Option<Slot> {
+    let first = cursor.value()?;
+    if pairs && first == [op::V_UNBOUND] {
+        return Some(None);
+    }
+    let value = if values { Packed::new(cursor.value()?) } else { Packed::default() };
+    Some(Some((Packed::new(first), value)))
+}
+
+fn read_full(bytes: &[u8], pairs: bool, values: bool, slots: &mut [Slot]) -> Option<()> {
+    let mut cursor = Raw::new(bytes, 0);
+    let first = usize::from(cursor.u8()?);
+    for at in first..first.checked_add(cursor.count()?)? {
+        *slots.get_mut(at)? = read_slot(&mut cursor, pairs, values)?;
+    }
+    Some(())
+}
+
+fn read_delta(bytes: &[u8], pairs: bool, values: bool, slots: &mut [Slot]) -> Option<()> {
+    let mut cursor = Raw::new(bytes, 0);
+    for _ in 0..cursor.count()? {
+        let at = usize::from(cursor.u8()?);
+        *slots.get_mut(at)? = read_slot(&mut cursor, pairs, values)?;
+    }
+    Some(())
+}
+
+/// Reads the record of an object itself.
+fn parse_root(bytes: &[u8]) -> Option<Root> {
+    let mut cursor = Raw::new(bytes, 0);
+    let kind = Kind::from_code(cursor.u8()?)?;
+    let class = cursor.uv()?;
+    let reason = cursor.u8()?;
+    let mut root = Root {
+        kind,
+        class,
+        unknown: None,
+        dead: false,
+        contents: Contents::default(),
+        ropes: Vec::new(),
+    };
+    if reason != 0 {
+        root.unknown = Some(Reason::from_code(reason)?);
+        return Some(root);
+    }
+    // The parts that are no ropes end where the ropes begin or at the end mark.
+    let start = cursor.at();
+    let mut plain_end = start;
+    loop {
+        match *bytes.get(cursor.at())? {
+            op::P_END => break,
+            R_ROPE | R_KEYED => {
+                let keyed = cursor.u8()? == R_KEYED;
+                let part = cursor.u8()?;
+                let (first, end) = (cursor.uv()?, cursor.uv()?);
+                let known = [op::P_SEQ, op::P_MAP, op::P_ATTRS, op::P_FIELDS, op::P_BLOB];
+                if first > end || !known.contains(&part) {
+                    return None;
+                }
+                root.ropes.push(Rope { part, keyed, first, end });
+            }
+            _ => {
+                skip_part(&mut cursor)?;
+                plain_end = cursor.at();
+            }
+        }
+    }
+    let mut parts = bytes.get(start..plain_end)?.to_vec();
+    parts.push(op::P_END);
+    root.contents = Contents::parse(kind, &parts)?;
+    Some(root)
+}
+
+fn skip_part(cursor: &mut Raw<'_>) -> Option<()> {
+    match cursor.u8()? {
+        op::P_SEQ => {
+            let count = cursor.count()?;
+            cursor.values(count)?;
+        }
+        op::P_MAP | op::P_ATTRS | op::P_FIELDS => {
+            let count = cursor.count()?;
+            cursor.values(count.checked_mul(2)?)?;
+        }
+        op::P_SCALAR => cursor.skip_value()?,
+        op::P_BLOB => {
+            cursor.blob()?;
+        }
+        op::P_DICT_OF => {
+            cursor.uv()?;
+        }
+        _ => return None,
+    }
+    Some(())
+}
