@@ -1,1 +1,8 @@
-//! Time travel over a trace. Must not print and has no `unsafe`.
+//! Opens traces and answers questions about them: pdb's commands in both directions, reports,
+//! exports. Computes only: nothing here prints, and nothing runs recorded code.
+
+pub mod export;
+mod heap;
+mod machine;
+mod pyfloat;
+mod steps;

@@ -1,0 +1,383 @@
+//! The JSONL export: every call, line, return and exception with a deep rendering of all locals.
+//!
+//! One pass forwards over the events, with all objects kept up to date; a frame's snapshot is
+//! made again only when a local or an object that it shows has changed. The output is defined by
+//! the line oracle (`tests/oracle`), whose renderer is the last word. Nothing is printed here.
+
+mod classes;
+mod entry;
+mod frame;
+mod json;
+mod scope;
+mod snapshot;
+
+pub(crate) use json::code_point;
+pub(crate) use scope::absolute;
+
+use crate::heap::Heap;
+use crate::machine::{Frame, Machine, Stop, StopKind};
+use crate::steps::Steps;
+use classes::Classes;
+use moviola_format::event::{Event, Kind};
+use moviola_format::read::{CodeInfo, OwnedValue, Trace, TraceError};
+use rustc_hash::FxHashMap;
+use scope::{Place, Scope};
+use snapshot::{Memory, Snapshot};
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+/// What to export.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Names of the directory whose code is shown; empty: the script's directory.
+    pub roots: Vec<String>,
+    /// Leave out all values.
+    pub no_locals: bool,
+}
+
+/// Why an export stopped.
+#[derive(Debug)]
+pub enum ExportError {
+    /// The trace cannot be read.
+    Trace(TraceError),
+    /// The output cannot be written.
+    Io(io::Error),
+}
+
+impl std::fmt::Display for ExportError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Trace(error) => error.fmt(f),
+            Self::Io(error) => write!(f, "cannot write the export: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ExportError {}
+
+impl From<TraceError> for ExportError {
+    fn from(error: TraceError) -> Self {
+        Self::Trace(error)
+    }
+}
+
+impl From<io::Error> for ExportError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Exports a trace.
+///
+/// # Errors
+/// If the trace cannot be read or the output not be written.
+pub fn export(trace: &Trace, options: &Options, out: &mut dyn Write) -> Result<(), ExportError> {
+    let meta = |key: &str| {
+        let found = trace.meta().iter().find(|(name, _)| name == key);
+        found.map_or("", |(_, value)| value.as_str())
+    };
+    let facts = Facts {
+        cwd: meta("cwd"),
+        executable: meta("executable"),
+        script: meta("script"),
+        python: meta("python"),
+        label: "P0",
+    };
+    let names = trace.threads().iter().map(|thread| (thread.number, thread.name.clone()));
+    let names = names.filter_map(|(number, name)| Some((number, name?))).collect();
+    let mut exporter = Exporter::new(trace.codes(), &facts, options, names);
+    for block in 0..trace.block_count() {
+        let block = trace.block(block)?;
+        let mut steps = Steps::default();
+        while let Some(event) = steps.next(block.raw())? {
+            exporter.event(&event, out)?;
+        }
+    }
+    exporter.finish(trace.exit().map(|exit| (exit.kind, exit.code)), out)
+}
+
+/// What the exporter needs of a trace's facts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Facts<'a> {
+    pub cwd: &'a str,
+    pub executable: &'a str,
+    pub script: &'a str,
+    pub python: &'a str,
+    pub label: &'a str,
+}
+
+/// A frame's export: its number and its last snapshot.
+#[derive(Debug)]
+struct Act {
+    head: String,
+    last: Option<String>,
+    seen: Vec<u64>,
+    clock: u64,
+    version: u64,
+}
+
+#[derive(Debug)]
+struct Stream {
+    thread: u64,
+    label: String,
+    text: Vec<u8>,
+    counts: [u64; 4],
+}
+
+/// The export under way.
+pub(crate) struct Exporter<'c> {
+    codes: &'c [CodeInfo],
+    places: Vec<Place>,
+    machine: Machine,
+    heap: Heap,
+    scope: Scope,
+    memory: Memory,
+    acts: FxHashMap<u64, Act>,
+    streams: Vec<Stream>,
+    names: FxHashMap<u64, String>,
+    label: String,
+    minor: u32,
+    no_locals: bool,
+    events: u64,
+    act_count: u64,
+}
+
+const KINDS: [&str; 4] = ["call", "line", "return", "exception"];
+
+impl<'c> Exporter<'c> {
+    /// An exporter before the first event.
+    pub fn new(
+        codes: &'c [CodeInfo],
+        facts: &Facts<'_>,
+        options: &Options,
+        names: FxHashMap<u64, String>,
+    ) -> Self {
+        let mut roots = options.roots.clone();
+        if roots.is_empty() {
+            roots.push(default_root(facts));
+        }
+        let scope = Scope::new(&roots, facts.cwd, facts.executable);
+        Self {
+            codes,
+            places: codes.iter().map(|code| scope.place(&code.filename_bytes)).collect(),
+            machine: Machine::new(codes),
+            heap: Heap::default(),
+            scope,
+            memory: Memory::default(),
+            acts: FxHashMap::default(),
+            streams: Vec::new(),
+            names,
+            label: facts.label.to_owned(),
+            minor: facts
+                .python
+                .split('.')
+                .nth(1)
+                .and_then(|minor| minor.parse().ok())
+                .unwrap_or(13),
+            no_locals: options.no_locals,
+            events: 0,
+            act_count: 0,
+        }
+    }
+
+    /// Takes one event, LINES expanded. The first thread's stream goes straight to `out`.
+    pub fn event(&mut self, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
+        if let Event::ThreadName { thread, name } = event {
+            let name = String::from_utf8_lossy(name).into_owned();
+            self.names.entry(*thread).or_insert(name);
+        }
+        let stop = self.machine.apply(event);
+        self.heap.apply(event);
+        if let Some(stop) = stop {
+            self.stop(&stop, out)?;
+            self.heap.pass_stop();
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, stop: &Stop, out: &mut dyn Write) -> io::Result<()> {
+        let thread = self.machine.thread();
+        let stack = self.machine.stack(thread);
+        let Some(frame) = stack.last() else { return Ok(()) };
+        let Some(code) = self.codes.get(frame.code as usize) else { return Ok(()) };
+        if stop.kind.is_call() && !self.acts.contains_key(&frame.activation) {
+            let caller = stack.len().checked_sub(2).and_then(|at| stack.get(at));
+            let caller = caller.and_then(|frame| self.places.get(frame.code as usize));
+            let place = &self.places[frame.code as usize];
+            let Some(file) = self.scope.shown(&self.heap, code, place, caller) else {
+                return Ok(());
+            };
+            self.act_count += 1;
+            let mut head = format!("\"a\":{},\"f\":", self.act_count);
+            json::string(&mut head, &file);
+            head.push_str(",\"q\":");
+            json::string(&mut head, code.qualname.as_bytes());
+            let act = Act { head, last: None, seen: Vec::new(), clock: 0, version: u64::MAX };
+            self.acts.insert(frame.activation, act);
+        }
+        let Some(act) = self.acts.get_mut(&frame.activation) else { return Ok(()) };
+        self.events += 1;
+        let kind = match stop.kind {
+            kind if kind.is_call() => 0,
+            StopKind::Line => 1,
+            StopKind::Raise => 3,
+            _ => 2,
+        };
+        let mut text = format!("{{\"s\":{},\"k\":\"{}\",{}", self.events, KINDS[kind], act.head);
+        let _ = write!(text, ",\"n\":{}", stop.line);
+        if !self.no_locals {
+            let scene = frame::Scene {
+                heap: &self.heap,
+                scope: &self.scope,
+                memory: &mut self.memory,
+                minor: self.minor,
+            };
+            snapshot_of(&mut text, act, frame, code, scene);
+            if kind == 2 {
+                let value = stop.value.clone().unwrap_or(OwnedValue::None);
+                let mut seen = Vec::new();
+                let snapshot = Snapshot::new(&self.heap, &self.scope, &mut self.memory, &mut seen);
+                text.push_str(",\"rv\":{");
+                text.push_str(&snapshot.render(&[(b"rv", value)]));
+                text.push('}');
+            }
+        }
+        if kind == 3 {
+            text.push_str(",\"ex\":");
+            let classes = &mut self.memory.classes;
+            let name = exception_name(&self.heap, &self.scope, classes, stop.value.as_ref());
+            json::string(&mut text, name.as_bytes());
+        }
+        text.push_str("}\n");
+        if matches!(stop.kind, StopKind::Return | StopKind::Unwind) {
+            let activation = frame.activation;
+            self.acts.remove(&activation);
+        }
+        self.write(thread, kind, text.as_bytes(), out)
+    }
+
+    fn write(
+        &mut self,
+        thread: u64,
+        kind: usize,
+        text: &[u8],
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let found = self.streams.iter().position(|stream| stream.thread == thread);
+        let at = match found {
+            Some(at) => at,
+            None => {
+                let at = self.streams.len();
+                let name = self.names.get(&thread).map_or("dummy", String::as_str);
+                let name: String = name
+                    .chars()
+                    .map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' })
+                    .collect();
+                let label = format!("{}.T{at}.{name}", self.label);
+                let mut head = String::from("{\"stream\":");
+                json::string(&mut head, label.as_bytes());
+                head.push_str("}\n");
+                let mut stream = Stream { thread, label, text: Vec::new(), counts: [0; 4] };
+                if at == 0 {
+                    out.write_all(head.as_bytes())?;
+                } else {
+                    stream.text = head.into_bytes();
+                }
+                self.streams.push(stream);
+                at
+            }
+        };
+        let stream = &mut self.streams[at];
+        stream.counts[kind] += 1;
+        if at == 0 {
+            out.write_all(text)
+        } else {
+            stream.text.extend_from_slice(text);
+            Ok(())
+        }
+    }
+
+    /// Writes the other threads' streams and the end.
+    pub fn finish(self, exit: Option<(u8, i64)>, out: &mut dyn Write) -> Result<(), ExportError> {
+        let mut end = String::from("{\"end\":{");
+        for (at, stream) in self.streams.iter().enumerate() {
+            out.write_all(&stream.text)?;
+            if at > 0 {
+                end.push(',');
+            }
+            json::string(&mut end, stream.label.as_bytes());
+            let [call, line, ret, exception] = stream.counts;
+            let _ = write!(
+                end,
+                ":{{\"call\":{call},\"line\":{line},\"return\":{ret},\"exception\":{exception}}}"
+            );
+        }
+        end.push('}');
+        if let Some((kind, code)) = exit {
+            let code = if kind == 1 { -code } else { code };
+            let _ = write!(end, ",\"rc\":{code}");
+        }
+        end.push_str("}\n");
+        out.write_all(end.as_bytes())?;
+        out.flush()?;
+        Ok(())
+    }
+}
+
+/// Appends the frame's snapshot, or that it is the same as at its last event.
+fn snapshot_of(
+    text: &mut String,
+    act: &mut Act,
+    frame: &Frame,
+    code: &CodeInfo,
+    mut scene: frame::Scene<'_>,
+) {
+    let clock = scene.heap.clock();
+    let heap = scene.heap;
+    let same = act.last.is_some()
+        && act.version == frame.version
+        && (act.clock == clock
+            || act
+                .seen
+                .iter()
+                .all(|id| heap.get(*id).is_none_or(|object| object.changed <= act.clock)));
+    if same {
+        act.clock = clock;
+        text.push_str(",\"=\":1");
+        return;
+    }
+    act.seen.clear();
+    let made = scene.render(frame, code, &mut act.seen);
+    act.clock = clock;
+    act.version = frame.version;
+    if act.last.as_ref() == Some(&made) {
+        text.push_str(",\"=\":1");
+    } else {
+        text.push(',');
+        text.push_str(&made);
+        act.last = Some(made);
+    }
+}
+
+/// The class of an exception, or of an exception class that was not instantiated yet.
+fn exception_name(
+    heap: &Heap,
+    scope: &Scope,
+    classes: &mut Classes,
+    value: Option<&OwnedValue>,
+) -> String {
+    let Some(OwnedValue::Ref(id)) = value else { return "?".to_owned() };
+    let Some(object) = heap.get(*id) else { return "?".to_owned() };
+    let class = if object.kind == Some(Kind::Class) { *id } else { object.class };
+    classes.facts(heap, scope, class).name.clone()
+}
+
+fn default_root(facts: &Facts<'_>) -> String {
+    let script = facts.script;
+    if script.is_empty() || script.starts_with('-') {
+        return facts.cwd.to_owned();
+    }
+    let absolute =
+        if script.starts_with('/') { script.to_owned() } else { format!("{}/{script}", facts.cwd) };
+    absolute.rsplit_once('/').map_or(absolute.clone(), |(folder, _)| folder.to_owned())
+}
