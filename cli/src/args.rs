@@ -1,6 +1,6 @@
 //! The command line, as clap reads it. One struct a subcommand; must not act.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -18,6 +18,12 @@ pub struct Cli {
 pub enum Command {
     /// Record one run of a program; the exit code is the program's own
     Record(RecordArgs),
+    /// What is in a trace
+    Info(InfoArgs),
+    /// Check every block and value of a trace
+    Verify(TraceArgs),
+    /// Write a trace in another format
+    Export(ExportArgs),
 }
 
 /// How to run the program: shared by `record` and `debug`.
@@ -32,9 +38,9 @@ pub struct RunArgs {
     /// An option for Python itself, such as -Xdev; can be given several times
     #[arg(long, value_name = "OPT", allow_hyphen_values = true)]
     pub py_opt: Vec<OsString>,
-    /// How much is recorded: full, flow (no values) or coverage (lines only)
-    #[arg(long, value_name = "LEVEL", value_parser = ["full", "flow", "coverage"])]
-    pub detail: Option<String>,
+    /// Leave out allocations and frees
+    #[arg(long)]
+    pub no_allocations: bool,
     /// Size of the shared ring in MiB, a power of two
     #[arg(long, value_name = "MIB", default_value_t = 16, hide_default_value = true)]
     pub ring: u64,
@@ -53,4 +59,112 @@ pub struct RecordArgs {
     /// How to run the program.
     #[command(flatten)]
     pub run: RunArgs,
+}
+
+/// `moviola debug`.
+#[derive(Debug, Args)]
+pub struct DebugArgs {
+    /// What the program reads when standard input is not a terminal [default: nothing]
+    #[arg(long, value_name = "FILE")]
+    pub stdin: Option<PathBuf>,
+    /// A debugger command to run first; can be given several times
+    #[arg(short = 'x', value_name = "COMMAND", allow_hyphen_values = true)]
+    pub commands: Vec<String>,
+    /// How to run the program.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// `moviola replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// A debugger command to run first; can be given several times
+    #[arg(short = 'x', short_alias = 'c', value_name = "COMMAND", allow_hyphen_values = true)]
+    pub commands: Vec<String>,
+    /// Where to stand at first, such as @1200 [default: the failure, or the start]
+    #[arg(long, value_name = "POSITION")]
+    pub at: Option<String>,
+    /// The trace
+    pub trace: PathBuf,
+}
+
+/// A command on one trace.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// The trace
+    pub trace: PathBuf,
+}
+
+/// Text for people or JSON for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// A table.
+    Text,
+    /// One JSON value.
+    Json,
+}
+
+/// `moviola info`.
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    /// How to show it
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: TableFormat,
+    /// Also what debugger commands cost: blocks decoded and time, at places all over the trace
+    #[arg(long)]
+    pub cost: bool,
+    /// The trace
+    pub trace: PathBuf,
+}
+
+/// Formats of `moviola export`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// One JSON value a line, an event each.
+    Jsonl,
+}
+
+/// `moviola export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The format
+    #[arg(long, value_enum, default_value = "jsonl")]
+    pub format: ExportFormat,
+    /// Only code whose file lies under this directory [default: the script's directory]
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Leave out the values of locals
+    #[arg(long)]
+    pub no_locals: bool,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The trace
+    pub trace: PathBuf,
+}
+
+/// Formats of `moviola coverage`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CoverageFormat {
+    /// A table by file.
+    Text,
+    /// The tracefile of lcov and genhtml.
+    Lcov,
+}
+
+/// `moviola coverage`.
+#[derive(Debug, Args)]
+pub struct CoverageArgs {
+    /// The format
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: CoverageFormat,
+    /// Only files under this directory [default: all but the standard library and installed packages]
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The traces; hits are added up
+    #[arg(required = true)]
+    pub traces: Vec<PathBuf>,
 }

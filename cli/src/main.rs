@@ -4,15 +4,20 @@ mod args;
 mod cmd;
 mod failure;
 mod launch;
+mod open;
+mod output;
 mod ui;
 
+use args::Command;
 use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = args::Cli::parse();
-    let outcome = match cli.command {
-        args::Command::Record(args) => cmd::record::run(args),
+    let outcome = match args::Cli::parse().command {
+        Command::Record(args) => cmd::record::run(args),
+        Command::Info(args) => cmd::info::run(&args),
+        Command::Verify(args) => cmd::verify::run(&args),
+        Command::Export(args) => cmd::export::run(&args),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

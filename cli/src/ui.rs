@@ -4,6 +4,7 @@
 //! `moviola: `. A closed pipe is not an error: whoever reads has seen enough.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 /// Writes a part of the command's result to standard output. False when nobody reads any more.
@@ -46,6 +47,17 @@ pub fn printable(text: &str) -> String {
         }
     }
     shown
+}
+
+/// Text of several lines: line ends and tabs stay, all else as [`printable`].
+pub fn printable_lines(text: &str) -> Cow<'_, str> {
+    let harmless = |c: char| matches!(c, '\n' | '\t') || !(c.is_control() || is_bidi(c));
+    if text.chars().all(harmless) {
+        return Cow::Borrowed(text);
+    }
+    let lines =
+        text.split('\n').map(|line| line.split('\t').map(printable).collect::<Vec<_>>().join("\t"));
+    Cow::Owned(lines.collect::<Vec<_>>().join("\n"))
 }
 
 fn is_bidi(c: char) -> bool {

@@ -1,3 +1,6 @@
 //! The subcommands, one file each.
 
+pub mod export;
+pub mod info;
 pub mod record;
+pub mod verify;

@@ -27,7 +27,11 @@ pub fn request(args: RunArgs, stdin: Stdin) -> Result<Request, Failure> {
         py_opts: args.py_opt,
         target: args.target,
         output: args.output,
-        options: args.detail.into_iter().map(|level| ("detail".to_owned(), level)).collect(),
+        options: args
+            .no_allocations
+            .then(|| ("allocations".to_owned(), "off".to_owned()))
+            .into_iter()
+            .collect(),
         ring_bytes,
         stdin,
     })

@@ -1,0 +1,39 @@
+//! `moviola verify`: reads everything in a trace once.
+
+use crate::args::TraceArgs;
+use crate::failure::{BAD_TRACE, Outcome};
+use crate::open;
+use crate::ui;
+use moviola_format::read::{Trace, TraceError};
+
+/// Runs the subcommand. Exit code 3 if anything is damaged or missing.
+pub fn run(args: &TraceArgs) -> Outcome {
+    let trace = open::trace(&args.trace)?;
+    let shown = args.trace.display();
+    let mut problems: Vec<String> = trace.warnings().to_vec();
+    for block in 0..trace.block_count() {
+        if let Err(e) = check(&trace, block) {
+            problems.push(format!("block {block}: {e}"));
+        }
+    }
+    if let Err(e) = trace.all_line_hits() {
+        problems.push(format!("index: {e}"));
+    }
+    for problem in &problems {
+        ui::warn(&format!("`{shown}`: {problem}"));
+    }
+    if problems.is_empty() {
+        let blocks = trace.block_count();
+        ui::out(&ui::printable_lines(&format!("{shown}: {blocks} blocks, no problems\n")));
+        return Ok(0);
+    }
+    Ok(BAD_TRACE)
+}
+
+fn check(trace: &Trace, number: usize) -> Result<(), TraceError> {
+    let block = trace.block(number)?;
+    let mut cursor = block.cursor();
+    while cursor.next()?.is_some() {}
+    trace.stacks_at(number)?;
+    Ok(())
+}
