@@ -118,8 +118,9 @@ pub enum Status {
     Known,
     /// Not recorded; kind and class may still be right.
     Unknown(Reason),
-    /// The object was gone; the contents are its last.
+    /// The object was gone. Kind and class are right, the contents are left out.
     Dead,
-    /// The object had not been seen yet, or the id was never used. Kind is `Opaque`.
+    /// The object had not been seen yet, or the id was never used, or it lived and died inside
+    /// one block and the position is in another. Kind is `Opaque`.
     Unseen,
 }

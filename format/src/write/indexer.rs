@@ -79,6 +79,8 @@ pub struct Indexer {
     sources: Vec<u8>,
     audits: BTreeSet<Vec<u8>>,
     exited: bool,
+    /// Where blocks are cut, if not at the usual limits.
+    limits: Option<(usize, u64)>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -157,6 +159,14 @@ impl Indexer {
         this
     }
 
+    /// Cuts blocks at other limits than the usual ones: for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_limits(mut self, bytes: usize, lines: u64) -> Self {
+        self.limits = Some((bytes, lines));
+        self
+    }
+
     /// Number of the block in the making.
     #[must_use]
     pub const fn block(&self) -> u32 {
@@ -206,16 +216,17 @@ impl Indexer {
     /// the event before.
     pub fn feed(&mut self, raw: &[u8], at: usize) -> Result<(usize, bool), (usize, DecodeError)> {
         let mut cursor = Raw::new(raw, at);
-        let line_limit = self.start.line + BLOCK_LINES;
+        let (byte_limit, lines) = self.limits.unwrap_or((BLOCK_BYTES, BLOCK_LINES));
+        let line_limit = self.start.line + lines;
         let end = raw.len();
         let mut locals = 0;
         let mut events = 0;
         let result = loop {
             let at = cursor.at();
             if at >= end {
-                break Ok((at, at >= BLOCK_BYTES || self.now.line >= line_limit));
+                break Ok((at, at >= byte_limit || self.now.line >= line_limit));
             }
-            if at >= BLOCK_BYTES || self.now.line >= line_limit {
+            if at >= byte_limit || self.now.line >= line_limit {
                 break Ok((at, true));
             }
             let opcode = raw[at];
