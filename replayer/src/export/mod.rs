@@ -268,7 +268,9 @@ impl<'c> Exporter<'c> {
             Some(at) => at,
             None => {
                 let at = self.streams.len();
-                let name = self.names.get(&thread).map_or("dummy", String::as_str);
+                // A program that never imports `threading` has nameless threads, but for one.
+                let nameless = if thread == 0 { "MainThread" } else { "dummy" };
+                let name = self.names.get(&thread).map_or(nameless, String::as_str);
                 let name: String = name
                     .chars()
                     .map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' })
