@@ -59,9 +59,11 @@ pub struct Effects {
 pub struct CodeInfo {
     /// Per code unit.
     pub units: Box<[Unit]>,
-    /// Per line.
+    /// Per line that stores something; entry 0 is of all other lines.
     pub effects: Vec<Effects>,
-    /// Effects of instructions before the first line: none.
+    /// Whether entry 0 has stores: those of instructions without a line.
+    pub unlined: bool,
+    /// `co_flags`.
     pub flags: i32,
     /// `co_firstlineno`.
     pub first_line: i32,
@@ -161,6 +163,7 @@ impl CodeInfo {
                 .map(|line| Unit { line: *line, effects: 0, flags: 0, slot: 0 })
                 .collect(),
             effects: vec![Effects { first_store: i32::MAX, ..Effects::default() }],
+            unlined: false,
             flags,
             first_line,
             arg_count: args as u16,
@@ -229,6 +232,7 @@ impl CodeInfo {
         for (unit, line) in self.units.iter_mut().zip(lines) {
             unit.effects = by_line.get(line).copied().unwrap_or(0);
         }
+        self.unlined = !unlined.is_empty();
         // Instructions without a line run under the line before them, whichever that is.
         for effects in &mut self.effects {
             for slot in &unlined {

@@ -187,7 +187,7 @@ unsafe fn flush_caller(rec: *mut Recorder, frame: Frame) {
     // SAFETY: the top shadow is the caller's unless the caller was never seen.
     unsafe {
         let Some(top) = (*rec).threads.shadow().stack.last().copied() else { return };
-        if top.effects == 0 || top.frame == frame {
+        if !top.has_effects() || top.frame == frame {
             return;
         }
         let effects = &(&(*top.info).effects)[top.effects as usize];
@@ -206,7 +206,7 @@ pub unsafe fn line(rec: *mut Recorder, shadow: *mut Shadow, line: i32, effects: 
     // SAFETY: promised by the caller.
     unsafe {
         (*rec).tick();
-        if (*shadow).effects != 0 {
+        if (*shadow).has_effects() {
             let info = (*shadow).info;
             flush(rec, (*shadow).frame, &(&(*info).effects)[(*shadow).effects as usize]);
         }
@@ -275,7 +275,7 @@ pub unsafe fn leave(rec: *mut Recorder, frame: Frame, value: *mut PyObject, exit
 }
 
 unsafe fn flush_shadow(rec: *mut Recorder, shadow: &Shadow) {
-    if shadow.effects != 0 {
+    if shadow.has_effects() {
         // SAFETY: promised by the callers.
         unsafe {
             flush(rec, shadow.frame, &(&(*shadow.info).effects)[shadow.effects as usize]);

@@ -54,9 +54,12 @@ unsafe extern "C" fn trace(
         if what <= RETURN {
             record(rec, frame_object, what, arg);
         }
-        // SAFETY: set at install and never freed.
-        if (*THEIRS.get()).is_empty() {
+        if (*THEIRS.get()).is_empty() && (*LINES_OFF.get()).is_empty() {
             return 0;
+        }
+        // A new frame may have got the place of one that is gone.
+        if what == CALL && is_start(Frame(field(frame_object, v::FRAMEOBJECT_FRAME))) {
+            (*LINES_OFF.get()).remove(&(frame_object as usize));
         }
         match theirs_of(thread_state()) {
             None => 0,
@@ -80,12 +83,6 @@ unsafe fn call_theirs(
         let lines = frame_object.cast::<u8>().add(v::FRAMEOBJECT_TRACE_LINES);
         let key = frame_object as usize;
         let off = LINES_OFF.get();
-        if what == CALL && field::<u8, _>(frame_object, v::FRAMEOBJECT_TRACE_LINES) != 0 {
-            let frame = Frame(field(frame_object, v::FRAMEOBJECT_FRAME));
-            if is_start(frame) {
-                (*off).remove(&key);
-            }
-        }
         let was_off = (*off).contains(&key);
         if was_off {
             if what == LINE {

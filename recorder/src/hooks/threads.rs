@@ -26,6 +26,15 @@ pub struct Shadow {
     pub effects: u32,
 }
 
+impl Shadow {
+    /// Whether the running line may store to anything.
+    #[inline]
+    pub fn has_effects(&self) -> bool {
+        // SAFETY: the code object, and so its info, lives as long as the frame.
+        self.effects != 0 || unsafe { (*self.info).unlined }
+    }
+}
+
 /// One thread.
 pub struct ThreadShadow {
     number: u64,
