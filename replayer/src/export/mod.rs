@@ -224,7 +224,13 @@ impl<'c> Exporter<'c> {
             _ => 2,
         };
         let mut text = format!("{{\"s\":{},\"k\":\"{}\",{}", self.events, KINDS[kind], act.head);
-        let _ = write!(text, ",\"n\":{}", stop.line);
+        // Instructions without a line: `f_lineno` is None there.
+        match stop.line {
+            -1 => text.push_str(",\"n\":null"),
+            line => {
+                let _ = write!(text, ",\"n\":{line}");
+            }
+        }
         if !self.no_locals {
             let scene = frame::Scene {
                 heap: &self.heap,
