@@ -1,6 +1,7 @@
 //! The recording pipeline: shared ring and writer. Must not know CPython.
 
 pub mod ring;
+pub mod synthetic;
 pub mod writer;
 
 pub use writer::{Ended, Options, Progress, Report, Writer, new_identity};
