@@ -385,6 +385,12 @@ impl Trace {
         self.tail.blocks.get(block.checked_sub(self.sealed)?)
     }
 
+    /// Whether a block is still in the ring beside the trace and in no file.
+    #[must_use]
+    pub const fn is_in_ring(&self, block: usize) -> bool {
+        block >= self.sealed
+    }
+
     pub(super) fn summaries(&self) -> &[BlockSummary] {
         &self.blocks
     }
