@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Compare an exported trace with the truth, event by event and value by value.
 
-compare.py TRUTH.jsonl[.gz] EXPORT.jsonl[.gz] [--no-locals] [--show N] [--json]
+compare.py TRUTH.jsonl[.gz] EXPORT.jsonl[.gz] [--no-locals] [--show=N] [--json] [--only=PREFIX] [--ignore=NAME,...]
 
 Both files are in the format that truth_lines.py writes. Streams are matched by their label's thread part; within a stream
 events must match in order (kind, file, qualified name, line, activation up to renumbering). Values are compared as
 graphs: labels may be numbered differently, identity and aliasing may not differ. {"unknown": REASON} in the export is
-counted as unknown, anything else that differs as wrong. Exit 0: everything identical; 1: unknown only; 2: wrong values
-or events.
+counted as unknown, anything else that differs as wrong. --only takes the streams whose label begins so, --ignore leaves
+out variables whose values differ from run to run. Exit 0: everything identical; 1: unknown only; 2: wrong values or
+events.
 """
 import gzip, json, re, sys
 
@@ -86,6 +87,10 @@ def compare_graph(tl, th, el, eh):
     return unknown
 
 
+def kept(names, ignore):
+    return {k: v for k, v in names.items() if k not in ignore}
+
+
 def short(v):
     s = json.dumps(v)
     return s if len(s) <= 90 else s[:87] + "..."
@@ -111,6 +116,8 @@ def main():
     opt = dict((x.split("=") + ["1"])[:2] for x in sys.argv[1:] if x.startswith("--"))
     show = int(opt.get("--show", 5))
     t, e = events(a[0]), events(a[1])
+    only, ignore = opt.get("--only", ""), set(opt.get("--ignore", "").split(","))
+    t, e = ({n: v for n, v in s.items() if n.startswith(only)} for s in (t, e))
     r = {"lines": 0, "identical": 0, "unknown": 0, "wrong": 0, "events": 0, "order": 0, "notes": []}
     pairs, extra = match(t, e)
     for n in extra:
@@ -139,7 +146,7 @@ def main():
                 r["identical"] += isline
                 continue
             try:
-                u = compare_graph(x["L"], x["H"], y.get("L", {}), y.get("H", []))
+                u = compare_graph(kept(x["L"], ignore), x["H"], kept(y.get("L", {}), ignore), y.get("H", []))
                 if "rv" in x:
                     u += compare_graph(x["rv"]["L"], x["rv"]["H"], y.get("rv", {}).get("L", {}), y.get("rv", {}).get("H", []))
                 r["unknown" if u else "identical"] += isline

@@ -10,6 +10,7 @@ exceptions.toml allows for it with a reason. A comparison of no events is a fail
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -49,6 +50,18 @@ def build_shim(python, cache):
     out = os.path.join(cache, "_oracle_ct" + suffix)
     if not os.path.exists(out) or os.path.getmtime(out) < os.path.getmtime(src):
         subprocess.check_call([os.environ.get("CC", "cc"), "-O2", "-shared", "-fPIC", "-w", "-I" + include, src, "-o", out])
+
+
+def beside_each_other(a):
+    """Puts the binary beside the extension, where it looks first: no variable that the program could see."""
+    place = os.path.join(a.cache, "bin")
+    os.makedirs(place, exist_ok=True)
+    name = "libmoviola_recorder.so"
+    for source, target in ((a.moviola, "moviola"), (os.path.join(a.recorder, name), name)):
+        target = os.path.join(place, target)
+        shutil.copy2(source, target + ".new")
+        os.replace(target + ".new", target)
+    return os.path.join(place, "moviola")
 
 
 def truth(d, a):
@@ -95,7 +108,7 @@ def one(d, a):
         if os.path.exists(old):
             os.remove(old)
     t = time.time()
-    r = run([a.moviola, "record", "-o", trace, "--python", a.exe] + corpuslib.target(d), d["stdin"], {"MOVIOLA_RECORDER": a.recorder} if a.recorder else None)
+    r = run([a.moviola, "record", "-o", trace, "--python", a.exe] + corpuslib.target(d), d["stdin"])
     row["ms"] = round((time.time() - t) * 1000)
     if r["rc"] != shell_code(plain["rc"]):
         row["bad"].append("output")
@@ -109,7 +122,11 @@ def one(d, a):
         row["bad"].append("export")
         row["notes"].append("export failed (%s): %s" % (e["rc"], e["stderr"][-600:]))
         return row
-    c = run([sys.executable, os.path.join(HERE, "compare.py"), want_file, export, "--json", "--show=%d" % a.show] + (["--no-locals"] if a.no_locals else []))
+    cmd = [sys.executable, os.path.join(HERE, "compare.py"), want_file, export, "--json", "--show=%d" % a.show]
+    rule = rules(d["name"], a.version)
+    cmd += ["--only=" + rule["only"]] if "only" in rule else []
+    cmd += ["--ignore=" + ",".join(rule["ignore"])] if "ignore" in rule else []
+    c = run(cmd + (["--no-locals"] if a.no_locals else []))
     try:
         got = json.loads(c["stdout"])
     except ValueError:
@@ -134,29 +151,27 @@ def first_difference(want, got):
     return "line ends"
 
 
+def rules(name, version):
+    """What exceptions.toml says about a program, or {}."""
+    with open(os.path.join(HERE, "exceptions.toml"), "rb") as f:
+        found = tomllib.load(f).get("exception", [])
+    return next((r for r in found if r["program"] == name and version in r.get("python", [version])), {})
+
+
 def allowed(rows, version):
     """Moves what exceptions.toml allows from `bad` to `excused`."""
-    with open(os.path.join(HERE, "exceptions.toml"), "rb") as f:
-        rules = tomllib.load(f).get("exception", [])
     for row in rows:
-        row["excused"] = {}
-        for rule in rules:
-            if rule["program"] != row["name"] or version not in rule.get("python", [version]):
-                continue
-            for kind in rule["allow"]:
-                if kind in row["bad"]:
-                    row["bad"].remove(kind)
-                    row["excused"][kind] = rule["reason"]
+        rule = rules(row["name"], version)
+        row["excused"] = {k: rule["reason"] for k in rule.get("allow", []) if k in row["bad"]}
         # A value that is marked as not recorded keeps the promise "exact or unknown".
-        if "unknown" in row["bad"]:
-            row["bad"].remove("unknown")
+        row["bad"] = [k for k in row["bad"] if k not in row["excused"] and k != "unknown"]
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--python", required=True, help="VERSION=EXE")
     p.add_argument("--moviola", required=True)
-    p.add_argument("--recorder")
+    p.add_argument("--recorder", required=True)
     p.add_argument("--cache", required=True)
     p.add_argument("--no-locals", action="store_true")
     p.add_argument("--json")
@@ -165,9 +180,11 @@ def main():
     p.add_argument("names", nargs="*")
     a = p.parse_args()
     version, a.exe = a.python.split("=", 1)
+    a.version = version
     a.cache = os.path.abspath(a.cache)
     os.makedirs(a.cache, exist_ok=True)
     build_shim(a.exe, a.cache)
+    a.moviola = beside_each_other(a)
     todo = [d for d in corpuslib.programs(a.names) if corpuslib.applies(d, version)]
     if not todo:
         sys.exit("no such program in the corpus: " + " ".join(a.names))
