@@ -5,4 +5,6 @@ pub mod export;
 mod heap;
 mod machine;
 mod pyfloat;
+pub mod report;
 mod steps;
+pub mod timeline;

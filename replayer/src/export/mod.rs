@@ -11,7 +11,6 @@ mod json;
 mod scope;
 mod snapshot;
 
-pub(crate) use json::code_point;
 pub(crate) use scope::absolute;
 
 use crate::heap::Heap;
@@ -154,7 +153,7 @@ impl<'c> Exporter<'c> {
     ) -> Self {
         let mut roots = options.roots.clone();
         if roots.is_empty() {
-            roots.push(default_root(facts));
+            roots.push(default_root(facts.script, facts.cwd));
         }
         let scope = Scope::new(&roots, facts.cwd, facts.executable);
         Self {
@@ -380,12 +379,12 @@ fn exception_name(
     classes.facts(heap, scope, class).name.clone()
 }
 
-fn default_root(facts: &Facts<'_>) -> String {
-    let script = facts.script;
+/// The directory of the script.
+pub(crate) fn default_root(script: &str, cwd: &str) -> String {
     if script.is_empty() || script.starts_with('-') {
-        return facts.cwd.to_owned();
+        return cwd.to_owned();
     }
     let absolute =
-        if script.starts_with('/') { script.to_owned() } else { format!("{}/{script}", facts.cwd) };
+        if script.starts_with('/') { script.to_owned() } else { format!("{}/{script}", cwd) };
     absolute.rsplit_once('/').map_or(absolute.clone(), |(folder, _)| folder.to_owned())
 }

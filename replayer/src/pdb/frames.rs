@@ -1,0 +1,171 @@
+//! Commands about the stack and the source: where, up, down, list, longlist, args.
+
+use super::breaks::quoted;
+use super::{Engine, Output};
+use crate::show::repr;
+
+impl Engine {
+    /// `w(here)`.
+    pub(super) fn do_where(&self, out: &mut Output) {
+        for level in 0..self.stack.len() {
+            self.show_entry(level, out);
+        }
+    }
+
+    /// `u(p) [count]`.
+    pub(super) fn do_up(&mut self, argument: &str, out: &mut Output) {
+        if self.level == 0 {
+            out.error("Oldest frame");
+            return;
+        }
+        let Some(count) = self.count(argument, out) else { return };
+        let level = match usize::try_from(count) {
+            Ok(count) => self.level.saturating_sub(count),
+            Err(_) => 0,
+        };
+        self.select(level, out);
+    }
+
+    /// `d(own) [count]`.
+    pub(super) fn do_down(&mut self, argument: &str, out: &mut Output) {
+        let newest = self.stack.len().saturating_sub(1);
+        if self.level >= newest {
+            out.error("Newest frame");
+            return;
+        }
+        let Some(count) = self.count(argument, out) else { return };
+        let level = match usize::try_from(count) {
+            Ok(count) => self.level.saturating_add(count).min(newest),
+            Err(_) => newest,
+        };
+        self.select(level, out);
+    }
+
+    fn count(&self, argument: &str, out: &mut Output) -> Option<i64> {
+        if argument.is_empty() {
+            return Some(1);
+        }
+        let count = argument.parse().ok();
+        if count.is_none() {
+            out.error(format!("Invalid frame count ({argument})"));
+        }
+        count
+    }
+
+    fn select(&mut self, level: usize, out: &mut Output) {
+        self.level = level;
+        self.listed = None;
+        self.show_entry(level, out);
+    }
+
+    /// File name of the selected frame's code.
+    pub(super) fn current_file(&self) -> String {
+        let code = self.stack.get(self.level).and_then(|entry| self.time.code(entry.frame.code));
+        code.map_or_else(String::new, |code| code.filename.clone())
+    }
+
+    /// Line of the selected frame.
+    pub(super) fn current_line(&self) -> u32 {
+        self.stack.get(self.level).map_or(0, |entry| entry.line)
+    }
+
+    /// `l(ist) [first[, last] | .]`.
+    pub(super) fn do_list(&mut self, argument: &str, out: &mut Output) {
+        "list".clone_into(&mut self.last);
+        let mut last = None;
+        let current = i64::from(self.current_line());
+        let first = if !argument.is_empty() && argument != "." {
+            let parsed = match argument.split_once(',') {
+                Some((first, end)) => match (first.trim().parse(), end.trim().parse::<i64>()) {
+                    (Ok(first), Ok(end)) => {
+                        // Less than the first: a count.
+                        last = Some(if end < first { first.saturating_add(end) } else { end });
+                        Some(first)
+                    }
+                    _ => None,
+                },
+                None => argument.parse::<i64>().ok().map(|line| (line.saturating_sub(5)).max(1)),
+            };
+            let Some(first) = parsed else {
+                let shown = quoted(argument);
+                out.error(format!("Error in argument: {shown}"));
+                return;
+            };
+            first
+        } else {
+            match self.listed {
+                Some(listed) if argument != "." => i64::from(listed) + 1,
+                _ => (current - 5).max(1),
+            }
+        };
+        let last = last.unwrap_or(first.saturating_add(10));
+        let file = self.current_file();
+        let lines = self.source(&file).unwrap_or_default();
+        self.print_lines(&lines, first, last, &file, out);
+        let count = lines.len() as i64;
+        self.listed = u32::try_from(last.min(count)).ok();
+        if count < last {
+            out.say("[EOF]");
+        }
+    }
+
+    fn print_lines(&self, lines: &[String], first: i64, last: i64, file: &str, out: &mut Output) {
+        let file = self.time.canonic(file);
+        let current = i64::from(self.current_line());
+        let breaks: Vec<u32> = self
+            .breaks
+            .iter()
+            .filter(|breakpoint| breakpoint.file == file)
+            .map(|breakpoint| breakpoint.line)
+            .collect();
+        for number in first.max(1)..=last {
+            let at = usize::try_from(number - 1).unwrap_or(usize::MAX);
+            let Some(line) = lines.get(at) else { break };
+            let mut text = format!("{number:>3}");
+            if text.len() < 4 {
+                text.push(' ');
+            }
+            let broken = u32::try_from(number).is_ok_and(|number| breaks.contains(&number));
+            text.push(if broken { 'B' } else { ' ' });
+            if number == current {
+                text.push_str("->");
+            }
+            out.say(format!("{text}\t{}", line.trim_end()));
+        }
+    }
+
+    /// `ll`.
+    pub(super) fn do_longlist(&mut self, out: &mut Output) {
+        let code = self.stack.get(self.level).and_then(|entry| self.time.code(entry.frame.code));
+        let Some(code) = code else {
+            out.error("could not get source code");
+            return;
+        };
+        let file = code.filename.clone();
+        let Some(lines) = self.source(&file) else {
+            out.error("could not get source code");
+            return;
+        };
+        let (first, last) = if code.name == "<module>" {
+            (1, lines.len() as i64)
+        } else {
+            let first = code.first_line as usize;
+            (first as i64, super::show::block_end(&lines, first) as i64)
+        };
+        self.print_lines(&lines, first, last, &file, out);
+    }
+
+    /// `a(rgs)`.
+    pub(super) fn do_args(&self, out: &mut Output) {
+        let Some(entry) = self.stack.get(self.level) else { return };
+        let Some(code) = self.time.code(entry.frame.code) else { return };
+        let here = self.here();
+        let Some(scope) = self.scope() else { return };
+        for (name, _) in code.slots.iter().take(code.arg_count as usize) {
+            match scope.locals().iter().find(|(local, _)| local == name) {
+                Some((_, value)) => out.say_value(&format!("{name} = {}", repr(value, &here))),
+                None => out.say(format!("{name} = *** undefined ***")),
+            }
+        }
+    }
+}

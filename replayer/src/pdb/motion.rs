@@ -1,0 +1,222 @@
+//! Commands that move: the verbs of pdb, their backward twins, goto.
+
+use super::world::{FrameScope, Here};
+use super::{Engine, Output};
+use crate::eval;
+use crate::timeline::{Breakpoint, Hit, Selected, Timeline, Verb, Verdict};
+use moviola_format::read::TraceError;
+
+type Moved = Result<bool, TraceError>;
+
+const PROGRAM_FINISHED: &str = "The program finished: this is the end of the recording";
+const RECORDING_STARTS: &str = "This is the start of the recording";
+
+impl Engine {
+    /// A forward verb, breakpoints on the way included.
+    pub(super) fn forward(&mut self, verb: Verb, out: &mut Output) -> Moved {
+        let target = if self.level < self.moment.stack.len() {
+            let at = Selected { moment: &self.moment, level: self.level };
+            self.time.forward(at, verb)?
+        } else {
+            // A frame that the exception has left already: pdb's stack has it, time has not.
+            let at = Selected { moment: &self.moment, level: self.moment.stack.len() - 1 };
+            self.time.forward(at, verb)?
+        };
+        let until = target.unwrap_or(u64::MAX);
+        let hit = self.next_hit(self.moment.stop + 1, until)?;
+        match (hit, target) {
+            (Some(hit), _) => self.stop_at_hit(&hit, out)?,
+            (None, Some(stop)) => {
+                self.arrive(stop)?;
+                self.show_stop(out);
+            }
+            (None, None) => self.run_to_end(out)?,
+        }
+        Ok(false)
+    }
+
+    /// A backward verb, breakpoints on the way included.
+    pub(super) fn backward(&mut self, verb: Verb, out: &mut Output) -> Moved {
+        let level = self.level.min(self.moment.stack.len().saturating_sub(1));
+        let at = Selected { moment: &self.moment, level };
+        let target = self.time.backward(at, verb)?;
+        let least = target.map_or(0, |stop| stop + 1);
+        let hit = self.previous_hit(self.moment.stop, least)?;
+        match (hit, target) {
+            (Some(hit), _) => self.stop_at_hit(&hit, out)?,
+            (None, Some(stop)) => {
+                self.arrive(stop)?;
+                self.show_stop(out);
+            }
+            (None, None) => self.run_to_start(out)?,
+        }
+        Ok(false)
+    }
+
+    /// `unt(il) [lineno]`.
+    pub(super) fn do_until(&mut self, argument: &str, out: &mut Output) -> Moved {
+        let Some(line) = line_argument(argument, out) else { return Ok(false) };
+        if line.is_some_and(|line| line <= self.current_line()) {
+            out.error("\"until\" line number is smaller than current line number");
+            return Ok(false);
+        }
+        self.forward(Verb::Until(line), out)
+    }
+
+    /// `ru [lineno]`.
+    pub(super) fn do_reverse_until(&mut self, argument: &str, out: &mut Output) -> Moved {
+        let Some(line) = line_argument(argument, out) else { return Ok(false) };
+        if line.is_some_and(|line| line >= self.current_line()) {
+            out.error("\"reverse-until\" line number is larger than current line number");
+            return Ok(false);
+        }
+        self.backward(Verb::Until(line), out)
+    }
+
+    /// `c(ontinue)`.
+    pub(super) fn do_continue(&mut self, out: &mut Output) -> Moved {
+        match self.next_hit(self.moment.stop + 1, u64::MAX)? {
+            Some(hit) => self.stop_at_hit(&hit, out)?,
+            None => self.run_to_end(out)?,
+        }
+        Ok(false)
+    }
+
+    /// `rc`.
+    pub(super) fn do_reverse_continue(&mut self, out: &mut Output) -> Moved {
+        match self.previous_hit(self.moment.stop, 0)? {
+            Some(hit) => self.stop_at_hit(&hit, out)?,
+            None => self.run_to_start(out)?,
+        }
+        Ok(false)
+    }
+
+    /// `goto @N`.
+    pub(super) fn do_goto(&mut self, argument: &str, out: &mut Output) -> Moved {
+        let count = self.time.len();
+        let digits = argument.strip_prefix('@').unwrap_or(argument);
+        let stop = match argument {
+            "start" => Some(self.start),
+            "end" => Some(self.crash.unwrap_or(count - 1)),
+            _ => digits.parse().ok(),
+        };
+        let Some(stop) = stop else {
+            let shown = super::breaks::quoted(argument);
+            out.error(format!("Error in argument: {shown}"));
+            return Ok(false);
+        };
+        if stop >= count {
+            out.error(format!("No position @{stop}: the recording ends at @{}", count - 1));
+            return Ok(false);
+        }
+        let thread = self.moment.thread;
+        self.arrive(stop)?;
+        self.tell_thread(thread, out);
+        self.show_stop(out);
+        Ok(false)
+    }
+
+    fn tell_thread(&self, before: u64, out: &mut Output) {
+        if self.moment.thread == before {
+            return;
+        }
+        let threads = self.time.trace().threads();
+        let name = threads
+            .iter()
+            .find(|thread| thread.number == self.moment.thread)
+            .and_then(|thread| thread.name.clone())
+            .unwrap_or_else(|| self.moment.thread.to_string());
+        out.say(format!("[thread {name}]"));
+    }
+
+    fn stop_at_hit(&mut self, hit: &Hit, out: &mut Output) -> Result<(), TraceError> {
+        let thread = self.moment.thread;
+        self.arrive(hit.stop)?;
+        self.tell_thread(thread, out);
+        let temporary = |breakpoint: &&Breakpoint| {
+            breakpoint.number == hit.number && breakpoint.temporary && hit.note.is_none()
+        };
+        if let Some(found) = self.breaks.iter().find(temporary) {
+            out.say(format!("Deleted {}", super::breaks::short(found)));
+            self.breaks.retain(|breakpoint| breakpoint.number != hit.number);
+        }
+        if let Some(note) = &hit.note {
+            out.say(format!("Breakpoint {}: {note}", hit.number));
+        }
+        self.show_stop(out);
+        Ok(())
+    }
+
+    /// No stop ahead: to the exception that ended the program, or to the last stop.
+    fn run_to_end(&mut self, out: &mut Output) -> Result<(), TraceError> {
+        let last = self.time.len().saturating_sub(1);
+        match self.crash {
+            Some(crash) if crash > self.moment.stop => {
+                self.arrive(crash)?;
+                out.say("Uncaught exception. Entering post mortem debugging");
+                self.show_stop(out);
+            }
+            _ => {
+                out.say(PROGRAM_FINISHED);
+                if self.moment.stop < last && self.crash.is_none() {
+                    self.arrive(last)?;
+                    self.show_stop(out);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn run_to_start(&mut self, out: &mut Output) -> Result<(), TraceError> {
+        out.say(RECORDING_STARTS);
+        if self.moment.stop > self.start {
+            let start = self.start;
+            self.arrive(start)?;
+            self.show_stop(out);
+        }
+        Ok(())
+    }
+
+    fn next_hit(&mut self, from: u64, until: u64) -> Result<Option<Hit>, TraceError> {
+        let time = &self.time;
+        let mut judge = |breakpoint: &Breakpoint, stop| judge(time, breakpoint, stop);
+        time.next_hit(&mut self.breaks, from, until, &mut judge)
+    }
+
+    fn previous_hit(&mut self, before: u64, least: u64) -> Result<Option<Hit>, TraceError> {
+        let time = &self.time;
+        let mut judge = |breakpoint: &Breakpoint, stop| judge(time, breakpoint, stop);
+        time.previous_hit(&mut self.breaks, before, least, &mut judge)
+    }
+}
+
+/// What a breakpoint's condition says at a stop.
+fn judge(time: &Timeline, breakpoint: &Breakpoint, stop: u64) -> Result<Verdict, TraceError> {
+    let Some(condition) = &breakpoint.condition else { return Ok(Verdict::True) };
+    let Some(moment) = time.moment(stop)? else { return Ok(Verdict::False) };
+    let Some(level) = moment.stack.last() else { return Ok(Verdict::False) };
+    let here = Here::new(time, stop);
+    let scope = FrameScope::new(here, &moment, level);
+    let value = eval::evaluate(condition, &scope).and_then(|value| value.is_true(&scope));
+    Ok(match value {
+        Ok(true) => Verdict::True,
+        Ok(false) => Verdict::False,
+        // As in bdb: a condition that fails stops.
+        Err(error) => Verdict::Unsure(format!("condition {condition}: {error}")),
+    })
+}
+
+/// A line number or nothing; `None` after an error.
+fn line_argument(argument: &str, out: &mut Output) -> Option<Option<u32>> {
+    if argument.is_empty() {
+        return Some(None);
+    }
+    match argument.parse() {
+        Ok(line) => Some(Some(line)),
+        Err(_) => {
+            let shown = super::breaks::quoted(argument);
+            out.error(format!("Error in argument: {shown}"));
+            None
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The table of commands.
+
+use super::{Engine, Output};
+use crate::timeline::Verb;
+use moviola_format::read::TraceError;
+
+/// Runs a command; `true` to quit.
+pub type Run = fn(&mut Engine, &str, &mut Output) -> Result<bool, TraceError>;
+
+/// A command.
+pub struct Command {
+    /// Its names, the usual abbreviation first.
+    pub names: &'static [&'static str],
+    /// How it is written.
+    pub usage: &'static str,
+    /// What it does.
+    pub help: &'static str,
+    /// Whether anything may follow the name.
+    pub takes_argument: bool,
+    /// Its action.
+    pub run: Run,
+}
+
+/// The command with this name.
+#[must_use]
+pub fn find(word: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.names.contains(&word))
+}
+
+macro_rules! command {
+    ($names:expr, $usage:expr, $help:expr, $takes:expr, $run:expr) => {
+        Command { names: &$names, usage: $usage, help: $help, takes_argument: $takes, run: $run }
+    };
+}
+
+/// All commands.
+pub static COMMANDS: &[Command] = &[
+    command!(
+        ["h", "help"],
+        "h(elp) [command]",
+        "Without argument, print the list of available commands.\nWith a command name as argument, print help about that command.",
+        true,
+        |engine, arg, out| {
+            engine.help(arg, out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["w", "where", "bt"],
+        "w(here)",
+        "Print a stack trace, with the most recent frame at the bottom.\nAn arrow indicates the \"current frame\", which determines the\ncontext of most commands.  'bt' is an alias for this command.",
+        false,
+        |engine, _, out| {
+            engine.do_where(out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["u", "up"],
+        "u(p) [count]",
+        "Move the current frame count (default one) levels up in the\nstack trace (to an older frame).",
+        true,
+        |engine, arg, out| {
+            engine.do_up(arg, out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["d", "down"],
+        "d(own) [count]",
+        "Move the current frame count (default one) levels down in the\nstack trace (to a newer frame).",
+        true,
+        |engine, arg, out| {
+            engine.do_down(arg, out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["l", "list"],
+        "l(ist) [first[, last] | .]",
+        "List source code for the current file.  Without arguments,\nlist 11 lines around the current line or continue the previous\nlisting.  With . as argument, list 11 lines around the current\nline.  With one argument, list 11 lines starting at that line.\nWith two arguments, list the given range; if the second\nargument is less than the first, it is a count.",
+        true,
+        |engine, arg, out| {
+            engine.do_list(arg, out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["ll", "longlist"],
+        "ll | longlist",
+        "List the whole source code for the current function or frame.",
+        false,
+        |engine, _, out| {
+            engine.do_longlist(out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["a", "args"],
+        "a(rgs)",
+        "Print the argument list of the current function.",
+        false,
+        |engine, _, out| {
+            engine.do_args(out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["p"],
+        "p expression",
+        "Print the value of the expression.",
+        true,
+        |engine, arg, out| {
+            engine.do_print(arg, out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["pp"],
+        "pp expression",
+        "Pretty-print the value of the expression.",
+        true,
+        |engine, arg, out| {
+            engine.do_pretty(arg, out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["whatis"],
+        "whatis expression",
+        "Print the type of the argument.",
+        true,
+        |engine, arg, out| {
+            engine.do_whatis(arg, out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["rv", "retval"],
+        "retval",
+        "Print the return value for the last return of a function.",
+        false,
+        |engine, _, out| {
+            engine.do_retval(out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["s", "step"],
+        "s(tep)",
+        "Go on to the first possible occasion (either in a function that\nis called or in the current function).",
+        false,
+        |engine, _, out| engine.forward(Verb::Step, out)
+    ),
+    command!(
+        ["n", "next"],
+        "n(ext)",
+        "Go on until the next line in the current function is reached or\nit returns.",
+        false,
+        |engine, _, out| engine.forward(Verb::Next, out)
+    ),
+    command!(
+        ["r", "return"],
+        "r(eturn)",
+        "Go on until the current function returns.",
+        false,
+        |engine, _, out| engine.forward(Verb::Return, out)
+    ),
+    command!(
+        ["unt", "until"],
+        "unt(il) [lineno]",
+        "Without argument, go on until the line with a number greater\nthan the current one is reached.  With a line number, go on\nuntil a line with a number greater or equal to that is reached.\nIn both cases, also stop when the current frame returns.",
+        true,
+        |engine, arg, out| engine.do_until(arg, out)
+    ),
+    command!(
+        ["c", "cont", "continue"],
+        "c(ont(inue))",
+        "Go on, only stop when a breakpoint is encountered.",
+        false,
+        |engine, _, out| engine.do_continue(out)
+    ),
+    command!(
+        ["rs", "reverse-step"],
+        "rs | reverse-step",
+        "Go back to the stop before this one: the twin of step.",
+        false,
+        |engine, _, out| engine.backward(Verb::Step, out)
+    ),
+    command!(
+        ["rn", "reverse-next"],
+        "rn | reverse-next",
+        "Go back to the previous line of this function; from its first\nline, to the line that called it: the twin of next.",
+        false,
+        |engine, _, out| engine.backward(Verb::Next, out)
+    ),
+    command!(
+        ["rf", "reverse-finish"],
+        "rf | reverse-finish",
+        "Go back to the line that called this function: the twin of\nreturn.",
+        false,
+        |engine, _, out| engine.backward(Verb::Return, out)
+    ),
+    command!(
+        ["ru", "reverse-until"],
+        "ru | reverse-until [lineno]",
+        "Without argument, go back to a line with a number smaller than\nthe current one.  With a line number, go back to a line with a\nnumber smaller or equal to that.  In both cases, also stop where\nthe current frame was called.",
+        true,
+        |engine, arg, out| engine.do_reverse_until(arg, out)
+    ),
+    command!(
+        ["rc", "reverse-continue"],
+        "rc | reverse-continue",
+        "Go back, only stop when a breakpoint is encountered.",
+        false,
+        |engine, _, out| engine.do_reverse_continue(out)
+    ),
+    command!(
+        ["b", "break"],
+        "b(reak) [ ([filename:]lineno | function) [, condition] ]",
+        "Without argument, list all breaks.\n\nWith a line number argument, set a break at this line in the\ncurrent file.  With a function name, set a break at the first\nexecutable line of that function.  If a second argument is\npresent, it is a string specifying an expression which must\nevaluate to true before the breakpoint is honored.",
+        true,
+        |engine, arg, out| {
+            engine.do_break(arg, false, out)?;
+            Ok(false)
+        }
+    ),
+    command!(
+        ["tbreak"],
+        "tbreak [ ([filename:]lineno | function) [, condition] ]",
+        "Same arguments as break, but sets a temporary breakpoint: it\nis automatically deleted when first hit.",
+        true,
+        |engine, arg, out| {
+            engine.do_break(arg, true, out)?;
+            Ok(false)
+        }
+    ),
+    command!(
+        ["cl", "clear"],
+        "cl(ear) [filename:lineno | bpnumber ...]",
+        "With a space separated list of breakpoint numbers, clear\nthose breakpoints.  Without argument, clear all breaks (but\nfirst ask confirmation).  With a filename:lineno argument,\nclear all breaks at that line in that file.",
+        true,
+        |engine, arg, out| {
+            engine.do_clear(arg, out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["enable"],
+        "enable bpnumber [bpnumber ...]",
+        "Enables the breakpoints given as a space separated list of\nbreakpoint numbers.",
+        true,
+        |engine, arg, out| {
+            engine.do_enable(arg, true, out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["disable"],
+        "disable bpnumber [bpnumber ...]",
+        "Disables the breakpoints given as a space separated list of\nbreakpoint numbers.",
+        true,
+        |engine, arg, out| {
+            engine.do_enable(arg, false, out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["ignore"],
+        "ignore bpnumber [count]",
+        "Set the ignore count for the given breakpoint number.  If\ncount is omitted, the ignore count is set to 0.",
+        true,
+        |engine, arg, out| {
+            engine.do_ignore(arg, out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["condition"],
+        "condition bpnumber [condition]",
+        "Set a new condition for the breakpoint, an expression which\nmust evaluate to true before the breakpoint is honored.  If\ncondition is absent, any existing condition is removed; i.e.,\nthe breakpoint is made unconditional.",
+        true,
+        |engine, arg, out| {
+            engine.do_condition(arg, out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["goto"],
+        "goto @N | start | end",
+        "Go to a position; also selects the thread of that stop.",
+        true,
+        |engine, arg, out| engine.do_goto(arg, out)
+    ),
+    command!(
+        ["j", "jump"],
+        "j(ump) lineno",
+        "The past cannot be changed; see goto, until and reverse-until.",
+        true,
+        |_, _, out| {
+            out.error("the past cannot be changed: use goto @N, until or reverse-until to move");
+            Ok(false)
+        }
+    ),
+    command!(
+        ["q", "quit", "exit"],
+        "q(uit) | exit",
+        "Quit from the debugger.",
+        true,
+        |_, _, _| Ok(true)
+    ),
+    command!(["EOF"], "EOF", "Handles the receipt of EOF as a command.", true, |_, _, out| {
+        out.say("");
+        Ok(true)
+    }),
+];

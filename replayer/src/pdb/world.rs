@@ -1,0 +1,217 @@
+//! Recorded objects at a position, and the variables of a frame, for the evaluator.
+
+use crate::eval::Scope;
+use crate::show::class::text;
+use crate::show::{Objects, Unavailable, known};
+use crate::timeline::{Level, Moment, Timeline};
+use moviola_format::event::Kind;
+use moviola_format::read::{Items, ObjectState, OwnedValue, Slice, Status, TraceError};
+use std::cell::OnceCell;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Longer sequences are read in parts where a part will do.
+const PART_LEN: u64 = 512;
+
+/// The objects as they are at one stop.
+#[derive(Debug, Clone, Copy)]
+pub struct Here<'t> {
+    /// The trace.
+    pub time: &'t Timeline,
+    /// The stop.
+    pub stop: u64,
+    minor: u32,
+}
+
+impl<'t> Here<'t> {
+    /// The objects at a stop.
+    pub fn new(time: &'t Timeline, stop: u64) -> Self {
+        Self { time, stop, minor: time.minor() }
+    }
+
+    /// The items of a namespace; `None` if they are not known.
+    fn namespace(&self, id: u64) -> Option<Items> {
+        let state = known(self.object(id).ok()?).ok()?;
+        Some(crate::eval::dict_items(&state, self))
+    }
+}
+
+fn unavailable(error: &TraceError) -> Unavailable {
+    Unavailable(format!("the trace cannot be read: {error}"))
+}
+
+impl Objects for Here<'_> {
+    fn object(&self, id: u64) -> Result<Arc<ObjectState>, Unavailable> {
+        self.time.object(id, self.stop).map_err(|error| unavailable(&error))
+    }
+
+    fn object_head(&self, id: u64) -> Result<(Kind, u64), Unavailable> {
+        let info = self.time.trace().object_info(id, self.stop);
+        info.map_err(|error| unavailable(&error))?
+            .ok_or_else(|| Unavailable("object without a record".to_owned()))
+    }
+
+    fn slice(&self, id: u64, range: Range<u64>) -> Result<Slice, Unavailable> {
+        let trace = self.time.trace();
+        let (len, status) = trace.len_at(id, self.stop).map_err(|error| unavailable(&error))?;
+        let plain = matches!(status, Status::Known | Status::Dead);
+        if plain && len > PART_LEN && range.end.saturating_sub(range.start) < len / 2 {
+            let part = trace.slice_at(id, self.stop, range);
+            return part.map(|(slice, _)| slice).map_err(|error| unavailable(&error));
+        }
+        let state = known(self.object(id)?)?;
+        let all = state.seq.as_deref().unwrap_or_default();
+        let len = all.len() as u64;
+        let start = range.start.min(len);
+        let end = range.end.clamp(start, len);
+        let values = all[start as usize..end as usize].to_vec();
+        Ok(Slice { len, range: start..end, values })
+    }
+
+    fn python_minor(&self) -> u32 {
+        self.minor
+    }
+}
+
+const CELL_OR_FREE: u8 = 0xc0;
+const FREE: u8 = 0x80;
+const OPTIMIZED: u32 = 1;
+
+/// The variables of one frame.
+#[derive(Debug)]
+pub struct FrameScope<'t> {
+    here: Here<'t>,
+    level: &'t Level,
+    retval: Option<OwnedValue>,
+    exception: Option<OwnedValue>,
+    locals: OnceCell<Vec<(String, OwnedValue)>>,
+    globals: OnceCell<Option<Items>>,
+}
+
+impl<'t> FrameScope<'t> {
+    /// The variables of a frame of this moment.
+    pub fn new(here: Here<'t>, moment: &Moment, level: &'t Level) -> Self {
+        let top = moment.stack.last().map(|top| top.frame.activation);
+        let value = moment.value.clone().filter(|_| top == Some(level.frame.activation));
+        let returning = moment.kind.is_return();
+        Self {
+            here,
+            level,
+            retval: value.clone().filter(|_| returning),
+            exception: value.filter(|_| !returning),
+            locals: OnceCell::new(),
+            globals: OnceCell::new(),
+        }
+    }
+
+    /// The locals: the slots of the code object, or the namespace and what hides it.
+    pub fn locals(&self) -> &[(String, OwnedValue)] {
+        self.locals.get_or_init(|| locals(&self.here, self.level))
+    }
+
+    fn globals(&self) -> Option<&Items> {
+        let code = self.here.time.code(self.level.frame.code)?;
+        self.globals.get_or_init(|| self.here.namespace(code.globals)).as_ref()
+    }
+}
+
+impl Objects for FrameScope<'_> {
+    fn object(&self, id: u64) -> Result<Arc<ObjectState>, Unavailable> {
+        self.here.object(id)
+    }
+
+    fn object_head(&self, id: u64) -> Result<(Kind, u64), Unavailable> {
+        self.here.object_head(id)
+    }
+
+    fn slice(&self, id: u64, range: Range<u64>) -> Result<Slice, Unavailable> {
+        self.here.slice(id, range)
+    }
+
+    fn python_minor(&self) -> u32 {
+        self.here.minor
+    }
+}
+
+impl Scope for FrameScope<'_> {
+    fn local(&self, name: &str) -> Option<OwnedValue> {
+        let found = self.locals().iter().rev().find(|(local, _)| local == name);
+        found.map(|(_, value)| value.clone()).or_else(|| self.unknown_local())
+    }
+
+    fn global(&self, name: &str) -> Option<OwnedValue> {
+        let globals = self.globals()?;
+        let mut found = globals
+            .iter()
+            .filter(|(key, _)| text(key, &self.here).is_some_and(|text| text == name));
+        found.next().map(|(_, value)| value.clone())
+    }
+
+    fn retval(&self) -> Option<OwnedValue> {
+        self.retval.clone()
+    }
+
+    fn exception(&self) -> Option<OwnedValue> {
+        self.exception.clone()
+    }
+
+    fn local_names(&self) -> Vec<String> {
+        self.locals().iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    fn global_names(&self) -> Vec<String> {
+        let globals = self.globals().into_iter().flatten();
+        globals.filter_map(|(key, _)| text(key, &self.here)).collect()
+    }
+}
+
+impl FrameScope<'_> {
+    /// In a frame whose variables were not recorded, any name may be one of them.
+    fn unknown_local(&self) -> Option<OwnedValue> {
+        let frame = &self.level.frame;
+        match &frame.namespace {
+            Some(OwnedValue::Unknown(reason)) => Some(OwnedValue::Unknown(*reason)),
+            _ if self.here.time.code(frame.code).is_none() => {
+                Some(OwnedValue::Unknown(moviola_format::event::Reason::Before))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn locals(here: &Here<'_>, level: &Level) -> Vec<(String, OwnedValue)> {
+    let frame = &level.frame;
+    let mut found = Vec::new();
+    let code = here.time.code(frame.code);
+    let optimized = code.is_none_or(|code| code.flags & OPTIMIZED != 0);
+    if let Some(OwnedValue::Ref(id)) = &frame.namespace {
+        let items = here.namespace(*id).unwrap_or_default();
+        found.extend(items.into_iter().filter_map(|(key, value)| Some((text(&key, here)?, value))));
+    }
+    let Some(code) = code else { return found };
+    for ((name, kind), value) in code.slots.iter().zip(&frame.locals) {
+        if !optimized && kind & FREE != 0 {
+            continue;
+        }
+        let value = if kind & CELL_OR_FREE != 0 { contents(here, value) } else { value.clone() };
+        if value != OwnedValue::Unbound {
+            found.retain(|(other, _)| other != name);
+            found.push((name.clone(), value));
+        }
+    }
+    found
+}
+
+/// What a slot holds that may be a cell.
+fn contents(here: &Here<'_>, value: &OwnedValue) -> OwnedValue {
+    if let OwnedValue::Ref(id) = value
+        && let Ok(state) = here.object(*id)
+        && state.kind == Kind::Cell
+    {
+        return match state.status {
+            Status::Unknown(reason) => OwnedValue::Unknown(reason),
+            _ => state.scalar.clone().unwrap_or(OwnedValue::Unbound),
+        };
+    }
+    value.clone()
+}

@@ -1,0 +1,3 @@
+//! Reports over a whole recording. Computes only: how they look on a page is up to the caller.
+
+pub mod coverage;

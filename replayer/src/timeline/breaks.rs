@@ -1,0 +1,290 @@
+//! Breakpoints: where they are, and the next or previous stop at which one is hit.
+//!
+//! Counters are a function of the position: walking back over a hit undoes it.
+
+use super::Timeline;
+use crate::machine::StopKind;
+use moviola_format::read::TraceError;
+use std::collections::BTreeSet;
+
+/// A breakpoint, with pdb's fields.
+#[derive(Debug, Clone)]
+pub struct Breakpoint {
+    /// Its number, never used again.
+    pub number: usize,
+    /// Canonical file name.
+    pub file: String,
+    /// The line.
+    pub line: u32,
+    /// Deleted when hit.
+    pub temporary: bool,
+    /// Python expression that must be true.
+    pub condition: Option<String>,
+    /// Name of the function, if it was set by name.
+    pub function: Option<String>,
+    /// Whether it stops.
+    pub enabled: bool,
+    /// Crossings still to ignore.
+    pub ignore: u64,
+    /// Stops whose crossing was ignored.
+    pub ignored: BTreeSet<u64>,
+    /// Code and line pairs at which it is hit, sorted.
+    pub places: Vec<(u32, u32)>,
+}
+
+/// What a condition says at a hit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Stop.
+    True,
+    /// Go on.
+    False,
+    /// Stop and say why it cannot be told.
+    Unsure(String),
+}
+
+/// A breakpoint was hit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// The stop.
+    pub stop: u64,
+    /// Number of the breakpoint.
+    pub number: usize,
+    /// Something to tell about its condition.
+    pub note: Option<String>,
+}
+
+impl Timeline {
+    /// Code and line pairs of a breakpoint.
+    #[must_use]
+    pub fn places(&self, file: &str, line: u32, function: Option<&str>) -> Vec<(u32, u32)> {
+        let mut places = Vec::new();
+        for code in self.trace.codes() {
+            if self.canonic(&code.filename) != file {
+                continue;
+            }
+            let id = code.id as u32;
+            match function {
+                None if code.lines.binary_search(&line).is_ok() => places.push((id, line)),
+                None => {}
+                Some(name) => {
+                    let here = code.first_line == line || code.lines.binary_search(&line).is_ok();
+                    if code.name == name && here {
+                        places.push((id, first_executable(code)));
+                    }
+                }
+            }
+        }
+        places.sort_unstable();
+        places
+    }
+
+    /// The next hit at or after `from` and before `until`.
+    ///
+    /// # Errors
+    /// If the trace cannot be read on the way.
+    pub fn next_hit(
+        &self,
+        breaks: &mut [Breakpoint],
+        from: u64,
+        until: u64,
+        judge: &mut dyn FnMut(&Breakpoint, u64) -> Result<Verdict, TraceError>,
+    ) -> Result<Option<Hit>, TraceError> {
+        let until = until.min(self.len());
+        if from >= until {
+            return Ok(None);
+        }
+        let mut block = self.trace.block_of_stop(from);
+        let last = self.trace.block_of_stop(until - 1);
+        while let Some(found) = self.block_with_hits(breaks, block, true)?
+            && found <= last
+        {
+            let view = self.view(found)?;
+            for stop in self.crossings(breaks, found)? {
+                if stop < from || stop >= until {
+                    continue;
+                }
+                if let Some(hit) = cross(breaks, &view, stop, judge)? {
+                    return Ok(Some(hit));
+                }
+            }
+            block = found + 1;
+        }
+        Ok(None)
+    }
+
+    /// The last hit before `before` and after `least` (or at it).
+    ///
+    /// # Errors
+    /// If the trace cannot be read on the way.
+    pub fn previous_hit(
+        &self,
+        breaks: &mut [Breakpoint],
+        before: u64,
+        least: u64,
+        judge: &mut dyn FnMut(&Breakpoint, u64) -> Result<Verdict, TraceError>,
+    ) -> Result<Option<Hit>, TraceError> {
+        if before == 0 || before <= least {
+            return Ok(None);
+        }
+        let mut block = self.trace.block_of_stop(before - 1);
+        let first = self.trace.block_of_stop(least);
+        while let Some(found) = self.block_with_hits(breaks, block, false)?
+            && found >= first
+        {
+            let view = self.view(found)?;
+            let crossings = self.crossings(breaks, found)?;
+            // Conditions are asked forwards: walking a block backwards would replay it each time.
+            let mut verdicts = Vec::new();
+            for stop in crossings.iter().filter(|stop| **stop >= least && **stop < before) {
+                let at = view.get(*stop).map(|record| (record.code, record.line));
+                for index in 0..breaks.len() {
+                    let breakpoint = &breaks[index];
+                    if breakpoint.enabled
+                        && breakpoint.condition.is_some()
+                        && at.is_some_and(|at| breakpoint.places.binary_search(&at).is_ok())
+                    {
+                        verdicts.push((*stop, breakpoint.number, judge(breakpoint, *stop)?));
+                    }
+                }
+            }
+            for stop in crossings.into_iter().rev() {
+                if stop < least || stop >= before {
+                    continue;
+                }
+                let mut known = |breakpoint: &Breakpoint, stop: u64| {
+                    let mut found = verdicts
+                        .iter()
+                        .filter(|(at, number, _)| *at == stop && *number == breakpoint.number);
+                    Ok(found.next().map_or(Verdict::True, |(_, _, verdict)| verdict.clone()))
+                };
+                if let Some(hit) = cross(breaks, &view, stop, &mut known)? {
+                    return Ok(Some(hit));
+                }
+            }
+            if found == 0 {
+                break;
+            }
+            block = found - 1;
+        }
+        Ok(None)
+    }
+
+    /// How often a breakpoint's line was reached up to and including a stop, and in all.
+    ///
+    /// # Errors
+    /// If the trace cannot be read.
+    pub fn hit_count(&self, breakpoint: &Breakpoint, stop: u64) -> Result<(u64, u64), TraceError> {
+        let block = self.trace.block_of_stop(stop);
+        let (mut before, mut total) = (0, 0);
+        for (code, line) in &breakpoint.places {
+            let hits = self.trace.line_hits(u64::from(*code), *line);
+            total += hits.total()?;
+            before += hits.count_before_block(block)?;
+        }
+        if total == 0 {
+            return Ok((0, 0));
+        }
+        let view = self.view(block)?;
+        let count = view
+            .stops
+            .iter()
+            .take(usize::try_from(stop + 1 - view.first).unwrap_or(usize::MAX))
+            .filter(|record| {
+                record.kind == StopKind::Line
+                    && breakpoint.places.binary_search(&(record.code, record.line)).is_ok()
+            })
+            .count();
+        Ok((before + count as u64, total))
+    }
+
+    fn block_with_hits(
+        &self,
+        breaks: &[Breakpoint],
+        block: usize,
+        forwards: bool,
+    ) -> Result<Option<usize>, TraceError> {
+        let mut best: Option<usize> = None;
+        for breakpoint in breaks.iter().filter(|breakpoint| breakpoint.enabled) {
+            for (code, line) in &breakpoint.places {
+                let hits = self.trace.line_hits(u64::from(*code), *line);
+                let found = if forwards {
+                    hits.next_block(block)?
+                } else {
+                    hits.previous_block(block + 1)?
+                };
+                if let Some(found) = found {
+                    best = Some(match best {
+                        Some(best) if forwards => best.min(found),
+                        Some(best) => best.max(found),
+                        None => found,
+                    });
+                }
+            }
+        }
+        Ok(best)
+    }
+
+    /// The stops of a block at which some enabled breakpoint's line is reached.
+    fn crossings(&self, breaks: &[Breakpoint], block: usize) -> Result<Vec<u64>, TraceError> {
+        let view = self.view(block)?;
+        let mut wanted: Vec<(u32, u32)> = breaks
+            .iter()
+            .filter(|breakpoint| breakpoint.enabled)
+            .flat_map(|breakpoint| breakpoint.places.iter().copied())
+            .collect();
+        wanted.sort_unstable();
+        Ok(view
+            .stops
+            .iter()
+            .enumerate()
+            .filter(|(_, record)| {
+                record.kind == StopKind::Line
+                    && wanted.binary_search(&(record.code, record.line)).is_ok()
+            })
+            .map(|(at, _)| view.first + at as u64)
+            .collect())
+    }
+}
+
+/// `bdb.effective`: the first breakpoint of this line that is in effect.
+fn cross(
+    breaks: &mut [Breakpoint],
+    view: &super::View,
+    stop: u64,
+    judge: &mut dyn FnMut(&Breakpoint, u64) -> Result<Verdict, TraceError>,
+) -> Result<Option<Hit>, TraceError> {
+    let Some(record) = view.get(stop) else { return Ok(None) };
+    let at = (record.code, record.line);
+    for breakpoint in breaks {
+        if !breakpoint.enabled || breakpoint.places.binary_search(&at).is_err() {
+            continue;
+        }
+        if breakpoint.condition.is_some() {
+            match judge(breakpoint, stop)? {
+                Verdict::True => {}
+                Verdict::False => continue,
+                Verdict::Unsure(note) => {
+                    let number = breakpoint.number;
+                    return Ok(Some(Hit { stop, number, note: Some(note) }));
+                }
+            }
+        }
+        if breakpoint.ignored.contains(&stop) {
+            continue;
+        }
+        if breakpoint.ignore > 0 {
+            breakpoint.ignore -= 1;
+            breakpoint.ignored.insert(stop);
+            continue;
+        }
+        return Ok(Some(Hit { stop, number: breakpoint.number, note: None }));
+    }
+    Ok(None)
+}
+
+/// The line that a call of this code runs first.
+#[must_use]
+pub fn first_executable(code: &moviola_format::read::CodeInfo) -> u32 {
+    code.lines.iter().copied().find(|line| *line > code.first_line).unwrap_or(code.first_line)
+}

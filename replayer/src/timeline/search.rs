@@ -1,0 +1,143 @@
+//! Looking for stops forwards and backwards, jumping over blocks that cannot hold them.
+
+use super::Timeline;
+use super::view::Record;
+use moviola_format::read::{Frame, TraceError};
+use std::sync::Arc;
+
+/// What a search may rely on to skip blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seek {
+    /// Every block may hold the stop.
+    Anything,
+    /// Only stops of this frame, on this thread, count.
+    Frame {
+        /// The thread it was seen on last.
+        thread: u64,
+        /// The frame.
+        activation: u64,
+    },
+}
+
+impl Timeline {
+    /// The first stop at or after `from` that is wanted.
+    ///
+    /// # Errors
+    /// If the trace cannot be read on the way.
+    pub fn find_forward(
+        &self,
+        from: u64,
+        seek: Seek,
+        mut wanted: impl FnMut(u64, &Record) -> bool,
+    ) -> Result<Option<u64>, TraceError> {
+        if from >= self.len() {
+            return Ok(None);
+        }
+        let mut block = self.trace.block_of_stop(from);
+        let mut from = from;
+        while block < self.trace.block_count() {
+            let view = self.view(block)?;
+            let skip = usize::try_from(from.saturating_sub(view.first)).unwrap_or(usize::MAX);
+            for (at, record) in view.stops.iter().enumerate().skip(skip) {
+                let stop = view.first + at as u64;
+                if wanted(stop, record) {
+                    return Ok(Some(stop));
+                }
+            }
+            block = self.next_block(block + 1, seek)?;
+            from = 0;
+        }
+        Ok(None)
+    }
+
+    /// The last stop before `before` that is wanted.
+    ///
+    /// # Errors
+    /// If the trace cannot be read on the way.
+    pub fn find_backward(
+        &self,
+        before: u64,
+        seek: Seek,
+        mut wanted: impl FnMut(u64, &Record) -> bool,
+    ) -> Result<Option<u64>, TraceError> {
+        if before == 0 || self.is_empty() {
+            return Ok(None);
+        }
+        let mut block = self.trace.block_of_stop(before - 1);
+        let mut before = before;
+        loop {
+            let view = self.view(block)?;
+            let count = usize::try_from(before.saturating_sub(view.first)).unwrap_or(usize::MAX);
+            let count = count.min(view.stops.len());
+            for (at, record) in view.stops[..count].iter().enumerate().rev() {
+                let stop = view.first + at as u64;
+                if wanted(stop, record) {
+                    return Ok(Some(stop));
+                }
+            }
+            if block == 0 {
+                return Ok(None);
+            }
+            before = u64::MAX;
+            block = match seek {
+                Seek::Anything => block - 1,
+                Seek::Frame { thread, activation } => {
+                    match self.frame_at(block, thread, activation)? {
+                        Some(frame) => frame.last_block.min(block - 1),
+                        None => block - 1,
+                    }
+                }
+            };
+        }
+    }
+
+    /// The frame as it stood at the start of a block, on the stack or suspended.
+    fn frame_at(
+        &self,
+        block: usize,
+        thread: u64,
+        activation: u64,
+    ) -> Result<Option<Arc<Frame>>, TraceError> {
+        let stacks = self.trace.stacks_at(block)?;
+        let on_stack = stacks.threads.iter().find(|stack| stack.thread == thread);
+        let on_stack = on_stack.and_then(|stack| {
+            stack.frames.iter().rev().find(|frame| frame.activation == activation)
+        });
+        match on_stack {
+            Some(frame) => Ok(Some(Arc::clone(frame))),
+            None => self.trace.suspended_at(block, activation),
+        }
+    }
+
+    /// The first block from `block` on in which the frame runs, as far as the index tells.
+    fn next_block(&self, block: usize, seek: Seek) -> Result<usize, TraceError> {
+        let Seek::Frame { thread, activation } = seek else { return Ok(block) };
+        let count = self.trace.block_count();
+        // Whether the frame stands still from the start of `block` to the end of `last`.
+        let still = |last: usize| -> Result<bool, TraceError> {
+            if last + 1 >= count {
+                return Ok(false);
+            }
+            let frame = self.frame_at(last + 1, thread, activation)?;
+            Ok(frame.is_some_and(|frame| frame.last_block < block))
+        };
+        if block >= count || !still(block)? {
+            return Ok(block);
+        }
+        let (mut quiet, mut width) = (block, 1);
+        while quiet + width < count && still(quiet + width)? {
+            quiet += width;
+            width *= 2;
+        }
+        let mut busy = (quiet + width).min(count - 1);
+        while busy - quiet > 1 {
+            let middle = quiet + (busy - quiet) / 2;
+            if still(middle)? {
+                quiet = middle;
+            } else {
+                busy = middle;
+            }
+        }
+        Ok(busy)
+    }
+}
