@@ -22,8 +22,12 @@ pub enum Command {
     Info(InfoArgs),
     /// Check every block and value of a trace
     Verify(TraceArgs),
+    /// Join a trace with the ring that a killed recording left behind
+    Recover(TraceArgs),
     /// Write a trace in another format
     Export(ExportArgs),
+    /// Lines and hit counts of the recorded files
+    Coverage(CoverageArgs),
 }
 
 /// How to run the program: shared by `record` and `debug`.

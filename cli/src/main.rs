@@ -17,7 +17,9 @@ fn main() -> ExitCode {
         Command::Record(args) => cmd::record::run(args),
         Command::Info(args) => cmd::info::run(&args),
         Command::Verify(args) => cmd::verify::run(&args),
+        Command::Recover(args) => cmd::recover::run(&args),
         Command::Export(args) => cmd::export::run(&args),
+        Command::Coverage(args) => cmd::coverage::run(&args),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

@@ -28,7 +28,7 @@ pub fn run(args: &ExportArgs) -> Outcome {
 
 /// The names that a directory may have in a trace: as given, and without symbolic links. It need
 /// not exist here: the trace may come from another machine.
-fn names_of(root: &Path) -> Result<Vec<String>, Failure> {
+pub fn names_of(root: &Path) -> Result<Vec<String>, Failure> {
     let given = std::path::absolute(root)
         .map_err(|e| Failure::usage(format!("cannot use --root {}: {e}", root.display())))?;
     let mut names = vec![given.display().to_string()];
