@@ -12,7 +12,7 @@ print([(k, v) for k, v in os.environb.items() if k.decode() not in skip])
 print(sys.path, sorted(sys.modules), sorted(sys.path_importer_cache))
 print([getattr(finder, '__name__', type(finder).__name__) for finder in sys.meta_path])
 print(sys.argv, sys.orig_argv, sys.flags, sys.executable, sys.prefix, sys.dont_write_bytecode)
-print(__name__, __spec__, __builtins__, sorted(globals()))
+print(__name__, __spec__ and __spec__.name, __builtins__, sorted(globals()))
 print(os.getppid() > 0, os.listdir("/proc/self/fd"), sys.gettrace(), sys.getprofile())
 import inspect, threading
 print(len(inspect.stack()), threading.current_thread().name, threading.active_count())

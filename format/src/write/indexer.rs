@@ -78,7 +78,7 @@ pub struct Indexer {
     spans: Vec<u8>,
     sources: Vec<u8>,
     audits: BTreeSet<Vec<u8>>,
-    exited: bool,
+    exit: Option<(u8, i64)>,
     /// Where blocks are cut, if not at the usual limits.
     limits: Option<(usize, u64)>,
 }
@@ -185,10 +185,10 @@ impl Indexer {
         self.now.line
     }
 
-    /// Whether the stream said how the process ended.
+    /// What the stream said about the process's end: kind and code.
     #[must_use]
-    pub const fn has_exited(&self) -> bool {
-        self.exited
+    pub const fn exit(&self) -> Option<(u8, i64)> {
+        self.exit
     }
 
     /// Objects that are alive.
@@ -504,7 +504,7 @@ impl Indexer {
                 self.definitions.bytes(&[]);
             }
             op::EXIT => {
-                self.exited = true;
+                self.exit = Some((fields.u8()?, fields.sv()?));
                 self.define(event);
             }
             op::THREAD_NAME | op::META | op::GAP | op::BOOKMARK | op::CHILD => {

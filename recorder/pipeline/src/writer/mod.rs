@@ -164,20 +164,18 @@ impl Writer {
                 raw.u8(op::GAP);
                 raw.str("the writer of the trace was gone");
             }
-            if !self.indexer.has_exited() {
-                match ended {
-                    Ended::Code(code) => {
-                        raw.u8(op::EXIT);
-                        raw.u8(0);
-                        raw.sv(i64::from(code));
-                    }
-                    Ended::Signal(signal) => {
-                        raw.u8(op::EXIT);
-                        raw.u8(1);
-                        raw.sv(i64::from(signal));
-                    }
-                    Ended::Unknown => {}
-                }
+            let seen = match ended {
+                Ended::Code(code) => Some((0, i64::from(code))),
+                Ended::Signal(signal) => Some((1, i64::from(signal))),
+                Ended::Unknown => None,
+            };
+            let said = self.indexer.exit();
+            // The program knows of an uncaught exception, the system only of its exit code.
+            let is_told = said == seen || (said == Some((2, 1)) && seen == Some((0, 1)));
+            if let (Some((kind, code)), false) = (seen, is_told) {
+                raw.u8(op::EXIT);
+                raw.u8(kind);
+                raw.sv(code);
             }
             // Well-formed by construction.
             let _ = self.indexer.feed(&raw, at);
