@@ -61,7 +61,12 @@ impl Engine {
 
     fn expression(&self, before: &str, text: &str) -> (usize, Vec<String>) {
         let Some(scope) = self.scope() else { return (before.len(), Vec::new()) };
-        let (start, found) = eval::completions(text, &scope);
-        (before.len() - text.len() + start, found)
+        let word = text
+            .char_indices()
+            .rev()
+            .take_while(|(_, c)| c.is_alphanumeric() || matches!(c, '_' | '.'))
+            .last()
+            .map_or(text.len(), |(at, _)| at);
+        (before.len() - text.len() + word, eval::completions(text, &scope))
     }
 }

@@ -114,7 +114,7 @@ impl Timeline {
             {
                 break;
             }
-            let seek = Seek::Frame { thread: moment.thread, activation: unwind.activation };
+            let seek = Seek::Frame { activation: unwind.activation };
             let raised = self.find_backward(before, seek, |_, record| {
                 record.activation == unwind.activation && record.kind == StopKind::Raise
             })?;

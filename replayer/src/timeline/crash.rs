@@ -42,7 +42,7 @@ impl Timeline {
         }
         let Some(end) = self.last_unwind()? else { return Ok(None) };
         let Some(record) = self.record(end)? else { return Ok(None) };
-        let seek = Seek::Frame { thread: u64::from(record.thread), activation: record.activation };
+        let seek = Seek::Frame { activation: record.activation };
         let raised = self.find_backward(end, seek, |_, other| {
             other.activation == record.activation && other.kind == StopKind::Raise
         })?;

@@ -10,10 +10,8 @@ use std::sync::Arc;
 pub enum Seek {
     /// Every block may hold the stop.
     Anything,
-    /// Only stops of this frame, on this thread, count.
+    /// Only stops of this frame count.
     Frame {
-        /// The thread it was seen on last.
-        thread: u64,
         /// The frame.
         activation: u64,
     },
@@ -81,47 +79,51 @@ impl Timeline {
             before = u64::MAX;
             block = match seek {
                 Seek::Anything => block - 1,
-                Seek::Frame { thread, activation } => {
-                    match self.frame_at(block, thread, activation)? {
-                        Some(frame) => frame.last_block.min(block - 1),
-                        None => block - 1,
-                    }
-                }
+                Seek::Frame { activation } => self.ran_last(block, activation)?,
             };
         }
     }
 
-    /// The frame as it stood at the start of a block, on the stack or suspended.
-    fn frame_at(
-        &self,
-        block: usize,
-        thread: u64,
-        activation: u64,
-    ) -> Result<Option<Arc<Frame>>, TraceError> {
+    /// The frame as it stood at the start of a block, if it was on a stack.
+    fn on_stack(&self, block: usize, activation: u64) -> Result<Option<Arc<Frame>>, TraceError> {
         let stacks = self.trace.stacks_at(block)?;
-        let on_stack = stacks.threads.iter().find(|stack| stack.thread == thread);
-        let on_stack = on_stack.and_then(|stack| {
-            stack.frames.iter().rev().find(|frame| frame.activation == activation)
-        });
-        match on_stack {
-            Some(frame) => Ok(Some(Arc::clone(frame))),
-            None => self.trace.suspended_at(block, activation),
-        }
+        let mut frames = stacks.threads.iter().flat_map(|stack| stack.frames.iter().rev());
+        Ok(frames.find(|frame| frame.activation == activation).map(Arc::clone))
+    }
+
+    /// The last block before `block` in which the frame ran; the frame has not ended before.
+    fn ran_last(&self, block: usize, activation: u64) -> Result<usize, TraceError> {
+        let frame = match self.on_stack(block, activation)? {
+            Some(frame) => Some(frame),
+            None => self.trace.suspended_at(block, activation)?,
+        };
+        Ok(frame.map_or(block - 1, |frame| frame.last_block.min(block - 1)))
     }
 
     /// The first block from `block` on in which the frame runs, as far as the index tells.
     fn next_block(&self, block: usize, seek: Seek) -> Result<usize, TraceError> {
-        let Seek::Frame { thread, activation } = seek else { return Ok(block) };
+        let Seek::Frame { activation } = seek else { return Ok(block) };
         let count = self.trace.block_count();
+        if block >= count {
+            return Ok(block);
+        }
+        if self.on_stack(block, activation)?.is_none() {
+            // Suspended: nothing happens to it before a resume, which its code counts.
+            let Some(frame) = self.trace.suspended_at(block, activation)? else {
+                return Ok(block);
+            };
+            let resumed = self.trace.call_hits(frame.code).next_block(block)?;
+            return Ok(resumed.unwrap_or(count));
+        }
         // Whether the frame stands still from the start of `block` to the end of `last`.
         let still = |last: usize| -> Result<bool, TraceError> {
             if last + 1 >= count {
                 return Ok(false);
             }
-            let frame = self.frame_at(last + 1, thread, activation)?;
+            let frame = self.on_stack(last + 1, activation)?;
             Ok(frame.is_some_and(|frame| frame.last_block < block))
         };
-        if block >= count || !still(block)? {
+        if !still(block)? {
             return Ok(block);
         }
         let (mut quiet, mut width) = (block, 1);

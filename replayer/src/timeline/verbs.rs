@@ -42,7 +42,7 @@ impl Selected<'_> {
     }
 
     fn seek(&self) -> Seek {
-        Seek::Frame { thread: self.moment.thread, activation: self.activation() }
+        Seek::Frame { activation: self.activation() }
     }
 }
 
@@ -183,7 +183,7 @@ impl Timeline {
             let below = at.level.checked_sub(1).and_then(|level| at.moment.stack.get(level));
             let Some(below) = below else { return self.step_forward(at.moment.stop + 1, thread) };
             let caller = below.frame.activation;
-            let seek = Seek::Frame { thread: at.moment.thread, activation: caller };
+            let seek = Seek::Frame { activation: caller };
             return self.find_forward(at.moment.stop + 1, seek, |_, record| {
                 record.activation == caller && record.depth < depth && !record.kind.is_call()
             });
@@ -262,7 +262,7 @@ impl Timeline {
             match found {
                 None => return Ok(None),
                 Some(stop) if entry && stop_at_call => return Ok(Some(stop)),
-                Some(stop) if entry => return self.caller_of(stop, at.moment.thread),
+                Some(stop) if entry => return self.caller_of(stop),
                 Some(stop) if !self.is_skipped_raise(stop)? => return Ok(Some(stop)),
                 Some(stop) => before = stop,
             }
@@ -272,15 +272,15 @@ impl Timeline {
     /// The stop in the caller from which the selected frame was called or resumed.
     fn caller_before(&self, at: Selected<'_>) -> Result<Option<u64>, TraceError> {
         let Some(level) = at.moment.stack.get(at.level) else { return Ok(None) };
-        self.caller_of(level.frame.entered, at.moment.thread)
+        self.caller_of(level.frame.entered)
     }
 
     /// The last stop before the call at `entered` in the frame that made it.
-    fn caller_of(&self, entered: u64, thread: u64) -> Result<Option<u64>, TraceError> {
+    fn caller_of(&self, entered: u64) -> Result<Option<u64>, TraceError> {
         let Some(moment) = self.moment(entered)? else { return Ok(None) };
         let Some(caller) = moment.stack.len().checked_sub(2) else { return Ok(None) };
         let caller = moment.stack[caller].frame.activation;
-        let seek = Seek::Frame { thread, activation: caller };
+        let seek = Seek::Frame { activation: caller };
         self.find_backward(entered, seek, |_, record| record.activation == caller)
     }
 }
