@@ -18,6 +18,10 @@ pub struct Cli {
 pub enum Command {
     /// Record one run of a program; the exit code is the program's own
     Record(RecordArgs),
+    /// Record a program, then replay it from the failure
+    Debug(DebugArgs),
+    /// Debug a recorded run forwards and backwards, with pdb's commands
+    Replay(ReplayArgs),
     /// What is in a trace
     Info(InfoArgs),
     /// Check every block and value of a trace

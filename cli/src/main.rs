@@ -6,6 +6,7 @@ mod failure;
 mod launch;
 mod open;
 mod output;
+mod repl;
 mod ui;
 
 use args::Command;
@@ -15,6 +16,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let outcome = match args::Cli::parse().command {
         Command::Record(args) => cmd::record::run(args),
+        Command::Debug(args) => cmd::debug::run(args),
+        Command::Replay(args) => cmd::replay::run(&args),
         Command::Info(args) => cmd::info::run(&args),
         Command::Verify(args) => cmd::verify::run(&args),
         Command::Recover(args) => cmd::recover::run(&args),

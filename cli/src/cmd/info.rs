@@ -1,6 +1,7 @@
 //! `moviola info`: what is in a trace, and what looking into it costs.
 
 use crate::args::{InfoArgs, TableFormat};
+use crate::cmd::cost;
 use crate::failure::Outcome;
 use crate::open::{self, Facts};
 use crate::ui;
@@ -12,13 +13,20 @@ use std::path::Path;
 /// Runs the subcommand.
 pub fn run(args: &InfoArgs) -> Outcome {
     let trace = open::trace(&args.trace)?;
+    let cost = if args.cost { Some(cost::measure(&args.trace)?) } else { None };
     match args.format {
         TableFormat::Json => {
-            let value = as_json(&trace);
+            let mut value = as_json(&trace);
+            if let Some(cost) = &cost {
+                value["cost"] = cost.as_json();
+            }
             ui::out(&format!("{value:#}\n"));
         }
         TableFormat::Text => {
-            let text = as_text(&trace, &args.trace);
+            let mut text = as_text(&trace, &args.trace);
+            if let Some(cost) = &cost {
+                text.push_str(&cost.as_text());
+            }
             ui::out(&ui::printable_lines(&text));
         }
     }

@@ -1,0 +1,33 @@
+//! `moviola replay`: the debugger on a recorded run.
+
+use crate::args::ReplayArgs;
+use crate::failure::{Failure, Outcome};
+use crate::open;
+use crate::repl;
+use crate::ui;
+use moviola_replayer::pdb::Engine;
+use std::path::Path;
+
+/// Runs the subcommand. Exit code 0 when the user quits or the input ends.
+pub fn run(args: &ReplayArgs) -> Outcome {
+    let mut engine = engine(&args.trace)?;
+    let mut greeting = engine.greeting();
+    if let Some(position) = &args.at {
+        let moved = engine.execute(&format!("goto {position}"));
+        if let Some(error) = moved.lines.iter().find(|line| line.starts_with("*** ")) {
+            return Err(Failure::usage(format!("--at {position}: {}", &error[4..])));
+        }
+        greeting = moved;
+    }
+    repl::run(&mut engine, &greeting, &args.commands);
+    Ok(0)
+}
+
+/// Opens a debugger session; what is missing in the trace is told.
+pub fn engine(path: &Path) -> Result<Engine, Failure> {
+    let trace = open::trace(path)?;
+    for warning in trace.warnings() {
+        ui::warn(&format!("`{}`: {warning}", path.display()));
+    }
+    Engine::new(trace).map_err(|e| open::failure(path, &e))
+}
