@@ -1,10 +1,13 @@
 //! Opens traces and answers questions about them: pdb's commands in both directions, reports,
 //! exports. Computes only: nothing here prints, and nothing runs recorded code.
 
+pub mod eval;
 pub mod export;
 mod heap;
-mod machine;
+pub mod machine;
+pub mod pdb;
 mod pyfloat;
 pub mod report;
+pub mod show;
 mod steps;
 pub mod timeline;
