@@ -133,7 +133,8 @@ fn flipped_bits_are_found_or_harmless() {
             Err(_) => detected += 1,
             Ok(trace) => {
                 let found = answers(&trace, count);
-                let mut bad = !trace.warnings().is_empty();
+                let mut bad = !trace.warnings().is_empty()
+                    || (0..count).any(|block| trace.check_block(block).is_err());
                 for (found, truth) in found.iter().zip(&truth) {
                     if found.contains("Err(") {
                         bad = true;
@@ -162,6 +163,12 @@ fn forge(bytes: &mut Vec<u8>, kind: [u8; 4], number: u32, payload: &[u8]) -> u64
     at
 }
 
+fn packed(raw: &[u8]) -> Vec<u8> {
+    let mut payload = (raw.len() as u32).to_le_bytes().to_vec();
+    payload.extend(zstd::bulk::compress(raw, 1).unwrap());
+    payload
+}
+
 fn start() -> Vec<u8> {
     let header = Header { major: 1, minor: 0, identity: IDENTITY, created: 0 };
     header.encode().to_vec()
@@ -177,7 +184,8 @@ fn bombs_are_refused() {
         let mut payload = announced.to_le_bytes().to_vec();
         payload.extend(&frame);
         let block_at = forge(&mut bytes, kind::BLOCK, 0, &payload);
-        let index_at = forge(&mut bytes, kind::INDEX, 0, &to_bytes(&BlockIndex::default()));
+        let index_at =
+            forge(&mut bytes, kind::INDEX, 0, &packed(&to_bytes(&BlockIndex::default())));
         let summary = BlockSummary {
             raw_len: announced,
             block_at,
@@ -218,13 +226,11 @@ fn forged_indexes_do_no_harm() {
         base.extend([0x80, 0x80, 0x80, 0x80, 0x80, 0x20]);
         base.extend([0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0, rng.below(256) as u8, 3]);
         base.extend((0..40).map(|_| rng.below(256) as u8));
-        let packed = zstd::bulk::compress(&base, 1).unwrap();
+        let piece_bytes = zstd::bulk::compress(&base, 1).unwrap();
         let mut bytes = start();
         let events = [0xc0, 0xc1, 0x34, 1, 0x61, 0x3e, 2, 0xc0];
-        let mut payload = 8_u32.to_le_bytes().to_vec();
-        payload.extend(zstd::bulk::compress(&events, 1).unwrap());
-        let block_at = forge(&mut bytes, kind::BLOCK, 0, &payload);
-        let bases_at = forge(&mut bytes, kind::BASES, 0, &packed);
+        let block_at = forge(&mut bytes, kind::BLOCK, 0, &packed(&events));
+        let bases_at = forge(&mut bytes, kind::BASES, 0, &piece_bytes);
         let nodes = (0..3)
             .map(|_| Node {
                 activation: rng.below(4),
@@ -241,8 +247,8 @@ fn forged_indexes_do_no_harm() {
             raw_start: 0,
             raw_len: if round % 3 == 0 { small(&mut rng) } else { base.len() as u32 },
             at: 0,
-            len: packed.len() as u32,
-            sum: xxh3_64(&packed),
+            len: piece_bytes.len() as u32,
+            sum: xxh3_64(&piece_bytes),
         };
         let index = BlockIndex {
             current_thread: strange(&mut rng),
@@ -253,7 +259,7 @@ fn forged_indexes_do_no_harm() {
             pieces: vec![piece],
             ..BlockIndex::default()
         };
-        let index_at = forge(&mut bytes, kind::INDEX, 0, &to_bytes(&index));
+        let index_at = forge(&mut bytes, kind::INDEX, 0, &packed(&to_bytes(&index)));
         let summary = BlockSummary {
             raw_len: 8,
             block_at,
@@ -290,6 +296,7 @@ fn forged_indexes_do_no_harm() {
             }
         }
         for block in 0..3 {
+            let _ = trace.check_block(block);
             let _ = trace.stacks_at(block);
             let _ = trace.suspended_at(block, 3);
             let _ = trace.frame_span(block, 1);

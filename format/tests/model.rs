@@ -174,6 +174,9 @@ fn run(seed: u64, steps: u64, limits: (usize, u64), sample_every: u64) {
         check_boundary(&trace, block, state);
     }
     check_boundary(&trace, trace.block_count(), &again.state);
+    for block in 0..trace.block_count() {
+        trace.check_block(block).unwrap();
+    }
     for state in &again.at_stops {
         check_state(&trace, state);
     }

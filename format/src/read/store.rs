@@ -2,7 +2,7 @@
 //! that is cut off meanwhile is an error and nothing worse.
 
 use super::types::TraceError;
-use crate::v1::{RAW_MAX, SECTION_LEN, Section};
+use crate::v1::{SECTION_LEN, Section, raw_limit};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -118,7 +118,7 @@ impl Store {
 
 /// Decompresses a frame to exactly `len` bytes.
 pub fn decompress(at: u64, frame: &[u8], len: usize) -> Result<Vec<u8>, TraceError> {
-    if len > RAW_MAX {
+    if len > raw_limit(frame.len() + 4) {
         return damaged(at, "more bytes than a section may have");
     }
     match zstd::bulk::decompress(frame, len) {

@@ -78,6 +78,31 @@ impl Trace {
         damaged(0, "a dead object without its last state")
     }
 
+    /// Reads every record of a block's bases.
+    pub(super) fn check_objects(&self, block: usize) -> Result<(), TraceError> {
+        for ((id, unit), row) in self.index(block)?.touched.rows() {
+            if id >= 1 << 63 || row[0] & (flag::FULL | flag::DELTA) == 0 {
+                continue;
+            }
+            if unit == 0 {
+                self.root_before(id, block + 1)?;
+            } else if unit >> PART_BITS == u64::from(op::P_BLOB) {
+                let (piece, inside) = self.base(block, row[3])?;
+                if Raw::new(&piece, inside).blob().is_none() {
+                    return damaged(0, "a chunk that makes no sense");
+                }
+            } else if unit >> PART_BITS == u64::from(op::P_SEQ) {
+                // Of a list or a set: one of both must fit.
+                if self.chunk(id, unit, block, false, false).is_err() {
+                    self.chunk(id, unit, block, true, false)?;
+                }
+            } else {
+                self.chunk(id, unit, block, true, true)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads all ropes of an object, so that its contents are whole.
     pub(super) fn load_ropes(
         &self,

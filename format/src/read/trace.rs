@@ -381,6 +381,30 @@ impl Trace {
         self.decoded_count.load(Ordering::Relaxed)
     }
 
+    /// Checks everything in the file that belongs to a block: checksums, events, index, contents.
+    ///
+    /// # Errors
+    /// On the first thing that is damaged.
+    pub fn check_block(&self, block: usize) -> Result<(), TraceError> {
+        let decoded = self.block(block)?;
+        let mut cursor = decoded.cursor();
+        while cursor.next()?.is_some() {}
+        if cursor.stop() != decoded.bounds().end_stop {
+            return damaged(0, format!("block {block} has other stops than its summary says"));
+        }
+        let Some(summary) = self.blocks.get(block) else { return damaged(0, "no such block") };
+        if block < self.sealed {
+            if summary.bases_at != 0 {
+                self.store.expect(summary.bases_at, kind::BASES, summary.number)?;
+            }
+            if summary.sources_at != 0 {
+                self.source_events(block)?;
+            }
+            self.check_objects(block)?;
+        }
+        self.stacks_at(block + 1).map(drop)
+    }
+
     pub(super) fn tail_block(&self, block: usize) -> Option<&TailBlock> {
         self.tail.blocks.get(block.checked_sub(self.sealed)?)
     }
@@ -410,7 +434,8 @@ impl Trace {
         }
         self.indexes.get(block, || {
             let Some(summary) = self.blocks.get(block) else { return damaged(0, "no such block") };
-            let payload = self.store.expect(summary.index_at, kind::INDEX, summary.number)?;
+            let (at, number) = (summary.index_at, summary.number);
+            let payload = self.store.expect_compressed(at, kind::INDEX, number)?;
             match from_bytes::<BlockIndex>(&payload) {
                 Some(index) => Ok((index, payload.len())),
                 None => damaged(summary.index_at, "an index that makes no sense"),
@@ -423,7 +448,7 @@ impl Trace {
         let Ok(first) = u32::try_from(first) else { return Ok(None) };
         let Some(place) = self.fences.get(&(level, first)) else { return Ok(None) };
         let fence = self.fence_cache.get((level, first), || {
-            let payload = self.store.expect(place.at, kind::FENCE, first)?;
+            let payload = self.store.expect_compressed(place.at, kind::FENCE, first)?;
             match from_bytes::<Fence>(&payload) {
                 Some(fence) if fence.level == level && fence.first_block == first => {
                     Ok((fence, payload.len()))

@@ -24,11 +24,11 @@ pub mod kind {
     pub const BASES: [u8; 4] = *b"BASE";
     /// The SOURCE events of a block again: `u32` raw length, zstd frame.
     pub const SOURCES: [u8; 4] = *b"SRCE";
-    /// rkyv `BlockIndex`.
+    /// rkyv `BlockIndex`, compressed as a block.
     pub const INDEX: [u8; 4] = *b"BIDX";
     /// rkyv `BlockSummary`; commits the sections of its block.
     pub const SUMMARY: [u8; 4] = *b"BSUM";
-    /// rkyv `Fence`.
+    /// rkyv `Fence`, compressed as a block.
     pub const FENCE: [u8; 4] = *b"FENC";
     /// rkyv `Footer`.
     pub const FOOTER: [u8; 4] = *b"FOOT";

@@ -13,8 +13,14 @@ pub use index::{BlockIndex, Fence, NONE, Node, Piece, ThreadTop, flag};
 pub use packed::{PackedTable, Rows, TableBuilder};
 pub use summary::{AllocSum, BlockSummary, FenceRef, Footer, count};
 
-/// No block, base piece or source text is larger before compression.
-pub const RAW_MAX: usize = 16 << 20;
+/// Largest size before compression of a payload of `len` bytes: so that a small file cannot make
+/// a reader allocate much.
+#[must_use]
+pub const fn raw_limit(len: usize) -> usize {
+    let fourfold = len.saturating_mul(4);
+    if fourfold > 32 << 20 { fourfold } else { 32 << 20 }
+}
+
 /// A block is cut when it has so many bytes...
 pub const BLOCK_BYTES: usize = 1 << 20;
 /// ... or so many line events.

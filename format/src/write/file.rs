@@ -4,7 +4,7 @@ use super::fences::Fences;
 use super::indexer::Sealed;
 use crate::v1::{
     BlockIndex, BlockSummary, FenceRef, Footer, HEADER_LEN, Header, MAJOR, MINOR, SECTION_LEN,
-    Section, Trailer, kind, to_bytes,
+    Section, Trailer, kind, raw_limit, to_bytes,
 };
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -127,6 +127,24 @@ impl TraceFile {
         Ok(())
     }
 
+    /// A section whose payload is compressed; `None` if a reader would refuse its length.
+    fn put_compressed(
+        &mut self,
+        sections: &mut Sections,
+        kind: [u8; 4],
+        number: u32,
+        raw: &[u8],
+    ) -> io::Result<Option<u64>> {
+        let start = sections.begin();
+        self.compressed(sections, raw)?;
+        let len = sections.bytes.len() - start - SECTION_LEN;
+        if raw.len() > raw_limit(len) {
+            sections.bytes.truncate(start);
+            return Ok(None);
+        }
+        Ok(Some(sections.end(start, kind, number)))
+    }
+
     /// Appends a block with its index. After an error the file ends with the block before.
     ///
     /// # Errors
@@ -137,18 +155,20 @@ impl TraceFile {
         let mut bytes = std::mem::take(&mut self.buffer);
         bytes.clear();
         let mut sections = Sections { at: self.end, bytes };
-        let start = sections.begin();
-        self.compressed(&mut sections, raw)?;
-        summary.block_at = sections.end(start, kind::BLOCK, number);
+        let too_long = || io::Error::other("a section longer than the format allows");
+        summary.block_at =
+            self.put_compressed(&mut sections, kind::BLOCK, number, raw)?.ok_or_else(too_long)?;
         if !bases.is_empty() {
             summary.bases_at = sections.put(kind::BASES, number, &bases);
         }
         if !sources.is_empty() {
-            let start = sections.begin();
-            self.compressed(&mut sections, &sources)?;
-            summary.sources_at = sections.end(start, kind::SOURCES, number);
+            summary.sources_at = self
+                .put_compressed(&mut sections, kind::SOURCES, number, &sources)?
+                .unwrap_or_default();
         }
-        summary.index_at = sections.put(kind::INDEX, number, &to_bytes(&index));
+        summary.index_at = self
+            .put_compressed(&mut sections, kind::INDEX, number, &to_bytes(&index))?
+            .ok_or_else(too_long)?;
         sections.put(kind::SUMMARY, number, &to_bytes(&summary));
         let written = self.write(&sections.bytes);
         self.buffer = sections.bytes;
@@ -160,7 +180,12 @@ impl TraceFile {
     fn append_fences(&mut self, number: u32, index: BlockIndex) -> io::Result<()> {
         for fence in self.fences.add(number, index) {
             let mut sections = Sections { at: self.end, bytes: Vec::new() };
-            let at = sections.put(kind::FENCE, fence.first_block, &to_bytes(&fence));
+            let bytes = to_bytes(&fence);
+            let first = fence.first_block;
+            // Without a fence a reader goes by what it would have joined.
+            let Some(at) = self.put_compressed(&mut sections, kind::FENCE, first, &bytes)? else {
+                continue;
+            };
             self.write(&sections.bytes)?;
             self.refs.push(FenceRef { level: fence.level, first_block: fence.first_block, at });
         }
