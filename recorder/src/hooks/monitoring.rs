@@ -118,7 +118,14 @@ macro_rules! callbacks {
             _: *mut PyObject,
         ) -> *mut PyObject {
             // SAFETY: the interpreter passes code, offset and for most events a third argument.
-            unsafe { $body }
+            unsafe {
+                // C extensions may fire events of code-like objects of their own (3.13).
+                let frame = Thread(thread_state()).frame();
+                if frame.0.is_null() || frame.code().0 != *$args {
+                    return none();
+                }
+                $body
+            }
         })*
     };
 }
@@ -129,7 +136,7 @@ callbacks! {
     py_throw(args) { entered(args, Entry::Throw) }
     py_return(args) { left(*args.add(2), Exit::Return) }
     py_yield(args) { left(*args.add(2), Exit::Yield) }
-    py_unwind(args) { let _ = args; left(Py_None(), Exit::Unwind) }
+    py_unwind(args) { left(Py_None(), Exit::Unwind) }
     raise(args) {
         let rec = recorder();
         if !rec.is_null() {

@@ -12,8 +12,8 @@ use crate::rec::Recorder;
 use crate::values::scalars::int_value;
 use pyo3_ffi::{
     METH_FASTCALL, METH_NOARGS, METH_O, Py_AddPendingCall, Py_DECREF, Py_TYPE, Py_ssize_t,
-    PyCFunction, PyErr_Clear, PyErr_GetRaisedException, PyErr_SetRaisedException, PyLong_Type,
-    PySys_GetObject,
+    PyCFunction, PyDict_Type, PyErr_Clear, PyErr_GetRaisedException, PyErr_SetRaisedException,
+    PyLong_FromLong, PyLong_Type, PySys_GetObject,
 };
 use std::ffi::{c_int, c_void};
 
@@ -85,50 +85,143 @@ repaired! {
     SETPROFILE, setprofile, PyCFunction, (slf: Obj, function: Obj);
     SETTRACE_ALL, settrace_all, PyCFunction, (slf: Obj, function: Obj);
     SETPROFILE_ALL, setprofile_all, PyCFunction, (slf: Obj, function: Obj);
-    SET_EVENTS, set_events, Fast, (slf: Obj, args: *mut Obj, count: Py_ssize_t);
-    SET_LOCAL_EVENTS, set_local_events, Fast, (slf: Obj, args: *mut Obj, count: Py_ssize_t);
 }
+
+/// The recorder's own calls are no calls of the program.
+static MOVING: Gil<bool> = Gil::new(false);
 
 /// Whether an argument names the recorder's own tool id.
 unsafe fn is_ours(id: Obj) -> bool {
     // SAFETY: the argument is alive.
     unsafe {
-        !here().is_null()
+        !MOVING.get()
+            && !here().is_null()
             && Py_TYPE(id) == &raw mut PyLong_Type
             && tool_id().is_some_and(|own| int_value(id) == Some(own))
     }
 }
 
-unsafe fn is_text(object: Obj) -> bool {
+/// Leaves a tool id that the program is about to use.
+unsafe fn give_way(id: Obj) {
     // SAFETY: the argument is alive.
-    unsafe { obj::flags(Py_TYPE(object)) & obj::UNICODE_SUBCLASS != 0 }
-}
-
-static USE_TOOL_ID: Gil<Option<Fast>> = Gil::new(None);
-
-unsafe extern "C" fn use_tool_id(slf: Obj, args: *mut Obj, count: Py_ssize_t) -> Obj {
-    let Some(original) = USE_TOOL_ID.get() else { return std::ptr::null_mut() };
-    // SAFETY: passed on unchanged.
     unsafe {
-        // Only a call that is going to succeed may make the recorder move.
-        if count == 2 && is_ours(*args) && is_text(*args.add(1)) {
+        if is_ours(id) {
             let _quiet = super::audit::quiet();
-            if !move_tool() {
+            MOVING.set(true);
+            let moved = move_tool();
+            MOVING.set(false);
+            if !moved {
                 let rec = here();
                 (*rec).enter();
                 (*rec).gap("the program uses all tool ids of sys.monitoring");
             }
         }
-        original(slf, args, count)
     }
 }
 
-static GET_TOOL: Gil<Option<PyCFunction>> = Gil::new(None);
+macro_rules! giving_way {
+    ($($original:ident, $wrapper:ident, $kind:ty, $least:literal,
+       ($($arg:ident: $type:ty),*), $id:expr, $count:expr;)*) => {
+        $(
+            static $original: Gil<Option<$kind>> = Gil::new(None);
 
-unsafe extern "C" fn get_tool(slf: Obj, id: Obj) -> Obj {
-    let Some(original) = GET_TOOL.get() else { return std::ptr::null_mut() };
-    // SAFETY: passed on unchanged; None is immortal.
-    unsafe { if is_ours(id) { pyo3_ffi::Py_None() } else { original(slf, id) } }
+            unsafe extern "C" fn $wrapper($($arg: $type),*) -> Obj {
+                let Some(original) = $original.get() else { return std::ptr::null_mut() };
+                // SAFETY: passed on unchanged.
+                unsafe {
+                    if $count >= $least {
+                        give_way($id);
+                    }
+                    original($($arg),*)
+                }
+            }
+        )*
+    };
+}
+
+giving_way! {
+    USE_TOOL_ID, use_tool_id, Fast, 2, (slf: Obj, args: *mut Obj, count: Py_ssize_t), *args, count;
+    REGISTER, register, Fast, 3, (slf: Obj, args: *mut Obj, count: Py_ssize_t), *args, count;
+    FREE_TOOL_ID, free_tool_id, PyCFunction, 0, (slf: Obj, id: Obj), id, 0;
+}
+
+macro_rules! looking_free {
+    ($($original:ident, $wrapper:ident, $kind:ty, ($($arg:ident: $type:ty),*), $id:expr,
+       $answer:expr;)*) => {
+        $(
+            static $original: Gil<Option<$kind>> = Gil::new(None);
+
+            unsafe extern "C" fn $wrapper($($arg: $type),*) -> Obj {
+                let Some(original) = $original.get() else { return std::ptr::null_mut() };
+                // SAFETY: passed on unchanged.
+                unsafe { if is_ours($id) { $answer } else { original($($arg),*) } }
+            }
+        )*
+    };
+}
+
+looking_free! {
+    GET_TOOL, get_tool, PyCFunction, (slf: Obj, id: Obj), id, pyo3_ffi::Py_None();
+    GET_EVENTS, get_events, PyCFunction, (slf: Obj, id: Obj), id, PyLong_FromLong(0);
+}
+
+static SET_EVENTS: Gil<Option<Fast>> = Gil::new(None);
+
+unsafe extern "C" fn set_events(slf: Obj, args: *mut Obj, count: Py_ssize_t) -> Obj {
+    let Some(original) = SET_EVENTS.get() else { return std::ptr::null_mut() };
+    // SAFETY: passed on unchanged.
+    unsafe {
+        if count >= 1 {
+            give_way(*args);
+        }
+        let result = original(slf, args, count);
+        repair();
+        result
+    }
+}
+
+static SET_LOCAL_EVENTS: Gil<Option<Fast>> = Gil::new(None);
+
+unsafe extern "C" fn set_local_events(slf: Obj, args: *mut Obj, count: Py_ssize_t) -> Obj {
+    let Some(original) = SET_LOCAL_EVENTS.get() else { return std::ptr::null_mut() };
+    // SAFETY: passed on unchanged.
+    unsafe {
+        if count >= 1 {
+            give_way(*args);
+        }
+        let result = original(slf, args, count);
+        repair();
+        result
+    }
+}
+
+static ALL_EVENTS: Gil<Option<PyCFunction>> = Gil::new(None);
+
+/// `_all_events()`: a dict of event names to bits of the tools that have them on.
+unsafe extern "C" fn all_events(slf: Obj, none: Obj) -> Obj {
+    let Some(original) = ALL_EVENTS.get() else { return std::ptr::null_mut() };
+    // SAFETY: the result is a new dict with exact str keys that nobody else has yet.
+    unsafe {
+        let result = original(slf, none);
+        let (false, Some(own)) = (here().is_null(), tool_id()) else { return result };
+        if result.is_null() || Py_TYPE(result) != &raw mut PyDict_Type {
+            return result;
+        }
+        let all: Vec<(Obj, Obj)> = obj::DictIter::new(result).collect();
+        for (name, tools) in all {
+            let others = int_value(tools).unwrap_or(0) & !(1 << own);
+            if others == 0 {
+                pyo3_ffi::PyDict_DelItem(result, name);
+                continue;
+            }
+            let value = PyLong_FromLong(others);
+            if !value.is_null() {
+                pyo3_ffi::PyDict_SetItem(result, name, value);
+                Py_DECREF(value);
+            }
+        }
+        result
+    }
 }
 
 /// Wraps what can disturb the recorder's events. The engine must be installed already.
@@ -163,6 +256,14 @@ pub unsafe fn install(rec: *mut Recorder) {
         done &= wrap(set, METH_FASTCALL, &SET_LOCAL_EVENTS, set_local_events as Fast);
         let id = function(b"use_tool_id");
         done &= wrap(id, METH_FASTCALL, &USE_TOOL_ID, use_tool_id as Fast);
+        let id = function(b"free_tool_id");
+        done &= wrap(id, METH_O, &FREE_TOOL_ID, free_tool_id as PyCFunction);
+        let register_callback = function(b"register_callback");
+        done &= wrap(register_callback, METH_FASTCALL, &REGISTER, register as Fast);
+        let events = function(b"get_events");
+        done &= wrap(events, METH_O, &GET_EVENTS, get_events as PyCFunction);
+        let all = function(b"_all_events");
+        done &= wrap(all, METH_NOARGS, &ALL_EVENTS, all_events as PyCFunction);
         done &= wrap(function(b"get_tool"), METH_O, &GET_TOOL, get_tool as PyCFunction);
         if !done {
             (*rec).gap("events may be lost where the program uses sys.settrace or sys.monitoring");
