@@ -18,6 +18,8 @@ pub struct Map {
     first: u64,
     live: usize,
     index: Option<Box<FxHashMap<Packed, u64>>>,
+    /// Canonical forms of keys that are known already, by position.
+    known: Option<Box<FxHashMap<u64, Packed>>>,
 }
 
 impl Map {
@@ -25,7 +27,12 @@ impl Map {
     #[must_use]
     pub fn from_items(first: u64, items: VecDeque<Option<(Packed, Packed)>>) -> Self {
         let live = items.iter().flatten().count();
-        Self { items, first, live, index: None }
+        Self { items, first, live, index: None, known: None }
+    }
+
+    /// Tells the canonical forms of some keys, so that they need not be resolved.
+    pub fn set_known(&mut self, known: FxHashMap<u64, Packed>) {
+        self.known = Some(Box::new(known));
     }
 
     /// Number of items.
@@ -133,6 +140,9 @@ impl Map {
         touch: &mut impl Touch,
     ) {
         let at = self.next();
+        if let Some(known) = &mut self.known {
+            known.remove(&at);
+        }
         self.items.push_back(Some((Packed::new(key), Packed::new(value))));
         self.live += 1;
         if let Some(index) = &mut self.index {
@@ -168,6 +178,7 @@ impl Map {
         if self.items.len() > self.live * 2 + 32 {
             self.items.retain(Option::is_some);
             self.index = None;
+            self.known = None;
             touch.range(part, self.first, self.next());
         }
         true

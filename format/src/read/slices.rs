@@ -220,7 +220,7 @@ impl Trace {
                     Run::Stored(stored) => {
                         let from = stored.start + (low - start);
                         let wanted = from..stored.start + (high - start);
-                        let slots = self.rope_slots(id, rope, wanted, before)?;
+                        let (slots, _) = self.rope_slots(id, rope, wanted, before)?;
                         for (at, slot) in (from..).zip(slots) {
                             let item = overlay.set.get(&at).or(slot.as_ref().map(|(item, _)| item));
                             slice.values.push(

@@ -7,12 +7,15 @@ use crate::event::raw::Raw;
 use crate::event::{Kind, Reason, op};
 use crate::model::{Contents, Map, Packed, Seq, SeqPart};
 use crate::v1::{BLOB_BITS, CHUNK_BITS, flag};
+use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 const R_ROPE: u8 = 0x10;
 const R_KEYED: u8 = 0x11;
 const PART_BITS: u32 = 56;
+/// Ends the canonical keys of a chunk.
+const KNOWN_END: u8 = 0xff;
 /// More records of changed slots than the writer makes between two full ones.
 const DELTAS_MAX: usize = 64;
 /// Slots of a chunk.
@@ -42,6 +45,25 @@ pub struct Root {
 
 /// A slot of a chunk: an encoded element, or key and value.
 type Slot = Option<(Packed, Packed)>;
+
+/// Slots of a rope, and the canonical forms of keys that are references, by position.
+type Slots = (Vec<Slot>, FxHashMap<u64, Packed>);
+
+/// A chunk in the course of being read.
+struct Chunk {
+    slots: Vec<Slot>,
+    known: Vec<Option<Packed>>,
+    /// Keys, and values too.
+    shape: Shape,
+}
+
+/// What a slot has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Element,
+    Key,
+    Item,
+}
 
 impl Trace {
     /// An object at the start of block `before`. `None` if it was not seen before.
@@ -93,11 +115,11 @@ impl Trace {
                 }
             } else if unit >> PART_BITS == u64::from(op::P_SEQ) {
                 // Of a list or a set: one of both must fit.
-                if self.chunk(id, unit, block, false, false).is_err() {
-                    self.chunk(id, unit, block, true, false)?;
+                if self.chunk(id, unit, block, Shape::Element).is_err() {
+                    self.chunk(id, unit, block, Shape::Key)?;
                 }
             } else {
-                self.chunk(id, unit, block, true, true)?;
+                self.chunk(id, unit, block, Shape::Item)?;
             }
         }
         Ok(())
@@ -116,7 +138,7 @@ impl Trace {
                     Some(self.blob_range(id, rope, rope.first..rope.end, before)?);
                 continue;
             }
-            let slots = self.rope_slots(id, rope, rope.first..rope.end, before)?;
+            let (slots, known) = self.rope_slots(id, rope, rope.first..rope.end, before)?;
             if rope.part == op::P_SEQ && !rope.keyed {
                 let mut items = VecDeque::with_capacity(slots.len());
                 for slot in slots {
@@ -129,7 +151,8 @@ impl Trace {
                 root.contents.seq = Some(SeqPart::Plain(seq));
                 continue;
             }
-            let map = Map::from_items(rope.first, slots.into());
+            let mut map = Map::from_items(rope.first, slots.into());
+            map.set_known(known);
             match rope.part {
                 op::P_SEQ => root.contents.seq = Some(SeqPart::Keyed(map)),
                 op::P_MAP => root.contents.map = Some(map),
@@ -173,24 +196,29 @@ impl Trace {
         rope: Rope,
         range: std::ops::Range<u64>,
         before: usize,
-    ) -> Result<Vec<Slot>, TraceError> {
-        let mut slots = Vec::new();
+    ) -> Result<Slots, TraceError> {
+        let (mut slots, mut known) = (Vec::new(), FxHashMap::default());
         if range.is_empty() {
-            return Ok(slots);
+            return Ok((slots, known));
         }
-        let pairs = rope.keyed || rope.part != op::P_SEQ;
-        // Sets have elements only, maps have keys and values.
-        let values = rope.part != op::P_SEQ;
+        let shape = match (rope.part, rope.keyed) {
+            (op::P_SEQ, false) => Shape::Element,
+            (op::P_SEQ, true) => Shape::Key,
+            _ => Shape::Item,
+        };
         for (unit, block) in self.units(id, rope, &range, CHUNK_BITS, before)? {
-            let chunk = self.chunk(id, unit, block, pairs, values)?;
+            let chunk = self.chunk(id, unit, block, shape)?;
             let start = (unit & ((1 << PART_BITS) - 1)) << CHUNK_BITS;
-            for (at, slot) in (start..).zip(chunk) {
+            for (at, (slot, key)) in (start..).zip(chunk.slots.into_iter().zip(chunk.known)) {
                 if range.contains(&at) {
                     slots.push(slot);
+                    if let Some(key) = key {
+                        known.insert(at, key);
+                    }
                 }
             }
         }
-        Ok(slots)
+        Ok((slots, known))
     }
 
     /// Bytes of a blob at the start of block `before`.
@@ -234,25 +262,18 @@ impl Trace {
         Ok((row, self.base(block, row[3])?))
     }
 
-    fn chunk(
-        &self,
-        id: u64,
-        unit: u64,
-        block: usize,
-        pairs: bool,
-        values: bool,
-    ) -> Result<Vec<Slot>, TraceError> {
+    fn chunk(&self, id: u64, unit: u64, block: usize, shape: Shape) -> Result<Chunk, TraceError> {
         let mut deltas = Vec::new();
         let mut block = block;
         loop {
             let (row, (piece, inside)) = self.unit_record(id, unit, block)?;
             if row[0] & flag::FULL != 0 {
-                let mut slots = vec![None; CHUNK];
-                let good = read_full(&piece[inside..], pairs, values, &mut slots).is_some()
+                let mut chunk = Chunk { slots: vec![None; CHUNK], known: vec![None; CHUNK], shape };
+                let good = chunk.read_full(&piece[inside..]).is_some()
                     && deltas.iter().rev().all(|(piece, inside): &(Arc<Vec<u8>>, usize)| {
-                        read_delta(&piece[*inside..], pairs, values, &mut slots).is_some()
+                        chunk.read_delta(&piece[*inside..]).is_some()
                     });
-                return if good { Ok(slots) } else { damaged(0, "a chunk that makes no sense") };
+                return if good { Ok(chunk) } else { damaged(0, "a chunk that makes no sense") };
             }
             deltas.push((piece, inside));
             let earlier = usize::try_from(row[2]).ok().and_then(|back| block.checked_sub(back));
@@ -264,31 +285,54 @@ impl Trace {
     }
 }
 
-fn read_slot(cursor: &mut Raw<'_>, pairs: bool, values: bool) -> Option<Slot> {
-    let first = cursor.value()?;
-    if pairs && first == [op::V_UNBOUND] {
-        return Some(None);
+impl Chunk {
+    fn read_slot(&mut self, at: usize, cursor: &mut Raw<'_>) -> Option<()> {
+        let first = cursor.value()?;
+        let slot = if self.shape != Shape::Element && first == [op::V_UNBOUND] {
+            None
+        } else if self.shape == Shape::Item {
+            Some((Packed::new(first), Packed::new(cursor.value()?)))
+        } else {
+            Some((Packed::new(first), Packed::default()))
+        };
+        *self.slots.get_mut(at)? = slot;
+        self.known[at] = None;
+        Some(())
     }
-    let value = if values { Packed::new(cursor.value()?) } else { Packed::default() };
-    Some(Some((Packed::new(first), value)))
-}
 
-fn read_full(bytes: &[u8], pairs: bool, values: bool, slots: &mut [Slot]) -> Option<()> {
-    let mut cursor = Raw::new(bytes, 0);
-    let first = usize::from(cursor.u8()?);
-    for at in first..first.checked_add(cursor.count()?)? {
-        *slots.get_mut(at)? = read_slot(&mut cursor, pairs, values)?;
+    fn read_known(&mut self, cursor: &mut Raw<'_>) -> Option<()> {
+        if self.shape == Shape::Element {
+            return Some(());
+        }
+        loop {
+            let at = cursor.u8()?;
+            if at == KNOWN_END {
+                return Some(());
+            }
+            let (key, _) = self.slots.get(usize::from(at))?.as_ref()?;
+            let known = cursor.blob()?;
+            let known = if known.is_empty() { key.clone() } else { Packed::new(known) };
+            self.known[usize::from(at)] = Some(known);
+        }
     }
-    Some(())
-}
 
-fn read_delta(bytes: &[u8], pairs: bool, values: bool, slots: &mut [Slot]) -> Option<()> {
-    let mut cursor = Raw::new(bytes, 0);
-    for _ in 0..cursor.count()? {
-        let at = usize::from(cursor.u8()?);
-        *slots.get_mut(at)? = read_slot(&mut cursor, pairs, values)?;
+    fn read_full(&mut self, bytes: &[u8]) -> Option<()> {
+        let mut cursor = Raw::new(bytes, 0);
+        let first = usize::from(cursor.u8()?);
+        for at in first..first.checked_add(cursor.count()?)? {
+            self.read_slot(at, &mut cursor)?;
+        }
+        self.read_known(&mut cursor)
     }
-    Some(())
+
+    fn read_delta(&mut self, bytes: &[u8]) -> Option<()> {
+        let mut cursor = Raw::new(bytes, 0);
+        for _ in 0..cursor.count()? {
+            let at = usize::from(cursor.u8()?);
+            self.read_slot(at, &mut cursor)?;
+        }
+        self.read_known(&mut cursor)
+    }
 }
 
 /// Reads the record of an object itself.

@@ -239,12 +239,27 @@ impl Heap {
             }
             let id = object.id;
             rows.push(((id, 0), [flag::FULL | born, u64::from(object.first), back, at]));
-            if let (Body::Open(contents), Some(rope)) = (&object.body, &mut object.rope) {
-                write_units(contents, rope, block, bases, |unit, kind, back, at| {
-                    rows.push(((id, unit), [kind, 0, back, at]));
-                });
-            }
             object.prev = block;
+            if let (Body::Open(_), Some(mut rope)) = (&object.body, object.rope.take()) {
+                // Taken out, so that keys can be resolved in the rest of the mirror meanwhile.
+                let body = std::mem::replace(&mut object.body, Body::Free);
+                if let Body::Open(contents) = &body {
+                    let resolve = (&*self, raw);
+                    write_units(
+                        contents,
+                        &mut rope,
+                        block,
+                        bases,
+                        &resolve,
+                        |unit, kind, back, at| {
+                            rows.push(((id, unit), [kind, 0, back, at]));
+                        },
+                    );
+                }
+                let object = &mut self.objects[slot as usize];
+                object.body = body;
+                object.rope = Some(rope);
+            }
         }
         self.touched = slots;
         rows.sort_unstable_by_key(|(key, _)| *key);

@@ -5,7 +5,7 @@
 
 use super::bases::Bases;
 use crate::event::{Sink, op};
-use crate::model::{Contents, SeqPart, Touch};
+use crate::model::{Contents, Resolve, SeqPart, Touch, canonical};
 use crate::v1::{BLOB_BITS, CHUNK_BITS, NONE, flag};
 use rustc_hash::FxHashMap;
 
@@ -22,6 +22,9 @@ const RANGE_MAX: u64 = 1024;
 pub const R_ROPE: u8 = 0x10;
 /// As [`R_ROPE`], of a sequence whose elements are found by equality.
 pub const R_KEYED: u8 = 0x11;
+
+/// Ends the canonical keys of a chunk; no slot has this number.
+pub const KNOWN_END: u8 = 0xff;
 
 /// Number of the first bit of the part in a unit's key.
 pub const PART_BITS: u32 = 56;
@@ -128,6 +131,41 @@ fn extent(contents: &Contents, part: u8) -> Option<(u64, u64)> {
     }
 }
 
+/// The key in a slot, if it is a reference: how it compares must be written with it.
+fn reference_key(contents: &Contents, part: u8, at: u64) -> Option<&[u8]> {
+    let map = match part {
+        op::P_SEQ => match contents.seq.as_ref()? {
+            SeqPart::Plain(_) => return None,
+            SeqPart::Keyed(map) => map,
+        },
+        op::P_MAP => contents.map.as_ref()?,
+        op::P_ATTRS => contents.attrs.as_ref()?,
+        _ => contents.fields.as_ref()?,
+    };
+    map.slot(at).map(|(key, _)| key.bytes()).filter(|key| key[0] == op::V_REF)
+}
+
+/// Writes the canonical forms of the references among the keys of some slots.
+fn put_known(
+    contents: &Contents,
+    part: u8,
+    slots: impl Iterator<Item = u64>,
+    resolve: &dyn Resolve,
+    out: &mut Vec<u8>,
+) {
+    if matches!((part, &contents.seq), (op::P_SEQ, Some(SeqPart::Plain(_)))) {
+        return;
+    }
+    for at in slots {
+        if let Some(key) = reference_key(contents, part, at) {
+            out.push((at & 127) as u8);
+            let known = canonical(key, resolve);
+            out.bytes(if known.bytes() == key { &[] } else { known.bytes() });
+        }
+    }
+    out.push(KNOWN_END);
+}
+
 /// Writes one slot; an empty one as [`op::V_UNBOUND`].
 fn put_slot(contents: &Contents, part: u8, at: u64, out: &mut Vec<u8>) {
     let item = match part {
@@ -208,6 +246,7 @@ pub fn write_units(
     rope: &mut Rope,
     block: u32,
     bases: &mut Bases,
+    resolve: &dyn Resolve,
     mut row: impl FnMut(u64, u64, u64, u64),
 ) {
     rope.settle(contents);
@@ -231,17 +270,20 @@ pub fn write_units(
             out.bytes(&blob[low as usize..high as usize]);
         } else if unit.whole && count * 4 <= high - low && unit.deltas < DELTAS_MAX {
             kind = flag::DELTA;
-            out.uv((low..high).filter(|at| changed >> (at & 127) & 1 != 0).count() as u64);
-            for at in (low..high).filter(|at| changed >> (at & 127) & 1 != 0) {
+            let slots = (low..high).filter(|at| changed >> (at & 127) & 1 != 0);
+            out.uv(slots.clone().count() as u64);
+            for at in slots.clone() {
                 out.push((at & 127) as u8);
                 put_slot(contents, part, at, out);
             }
+            put_known(contents, part, slots, resolve, out);
         } else {
             out.push((low & 127) as u8);
             out.uv(high - low);
             for at in low..high {
                 put_slot(contents, part, at, out);
             }
+            put_known(contents, part, low..high, resolve, out);
         }
         if kind == flag::FULL {
             unit.whole = true;
