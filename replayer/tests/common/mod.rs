@@ -20,6 +20,8 @@ pub struct Script {
     next_object: u64,
 }
 
+/// Marks an argument that is an object.
+pub const REF: i64 = 1 << 40;
 /// `CO_OPTIMIZED | CO_NEWLOCALS`.
 pub const FUNCTION: u32 = 3;
 /// The same of a generator.
@@ -87,7 +89,7 @@ impl Script {
             globals: 0,
             first_line: lines[0],
             flags,
-            arg_count: slots.len().min(1) as u32,
+            arg_count: slots.len().min(2) as u32,
             filename: b"/p/main.py",
             name: name.as_bytes(),
             qualname: name.as_bytes(),
@@ -99,9 +101,22 @@ impl Script {
 
     /// A call without arguments; gives the activation.
     pub fn call(&mut self, code: u64) -> u64 {
+        self.call_with(code, &[])
+    }
+
+    /// A call with ints, or object ids marked with `REF`, in the first slots.
+    pub fn call_with(&mut self, code: u64, arguments: &[i64]) -> u64 {
         self.bytes.u8(op::CALL);
         self.bytes.uv(code);
-        self.bytes.uv(0);
+        self.bytes.uv(arguments.len() as u64);
+        for (slot, argument) in arguments.iter().enumerate() {
+            self.bytes.uv(slot as u64);
+            if argument & REF != 0 {
+                self.bytes.v_ref((argument ^ REF) as u64);
+            } else {
+                self.bytes.v_int(*argument);
+            }
+        }
         let activation = self.activations;
         self.activations += 1;
         let line = i64::from(self.first_lines[code as usize]);
