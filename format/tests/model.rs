@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Frame, Object, Program, State, path, write};
+use common::{Frame, Object, Program, State, leave_ring, path, write};
 use moviola_format::event::Kind;
 use moviola_format::read::{ObjectState, OwnedValue, Status, Trace};
 
@@ -146,7 +146,8 @@ fn check_boundary(trace: &Trace, block: usize, state: &State) {
     }
 }
 
-fn run(seed: u64, steps: u64, limits: (usize, u64), sample_every: u64) {
+/// `ring`: so much of the events (in eighths) never reached the file.
+fn run(seed: u64, steps: u64, limits: (usize, u64), sample_every: u64, ring: usize) {
     let mut program = Program::new(seed);
     for _ in 0..steps {
         program.step();
@@ -155,12 +156,23 @@ fn run(seed: u64, steps: u64, limits: (usize, u64), sample_every: u64) {
     write(&file, &program.bytes, limits, true);
     let trace = Trace::open(&file).unwrap();
     assert!(trace.block_count() > 20, "{} blocks", trace.block_count());
-    // The same again, with the states at the block boundaries and at many stops.
-    let mut offsets = vec![0];
-    for block in 0..trace.block_count() {
-        offsets.push(offsets[block] + trace.bounds(block).raw_len as usize);
-    }
+    let offsets = block_offsets(&trace);
     assert_eq!(*offsets.last().unwrap(), program.bytes.len());
+    let (trace, offsets) = if ring == 0 {
+        (trace, offsets)
+    } else {
+        let cut = offsets[trace.block_count() / 8 * (8 - ring)];
+        write(&file, &program.bytes[..cut], limits, false);
+        // The writer was killed before it gave the last bytes back to the ring.
+        let tail = cut - cut.min(70_000);
+        let tail = *offsets.iter().find(|offset| **offset >= tail).unwrap();
+        leave_ring(&file, &program.bytes, tail, program.bytes.len());
+        let trace = Trace::open(&file).unwrap();
+        assert!(!trace.is_complete() && trace.is_in_ring(trace.block_count() - 1));
+        let offsets = block_offsets(&trace);
+        (trace, offsets)
+    };
+    // The same again, with the states at the block boundaries and at many stops.
     let mut again = Program::new(seed);
     again.wanted_offsets = offsets.clone();
     again.sample_every = sample_every;
@@ -181,22 +193,37 @@ fn run(seed: u64, steps: u64, limits: (usize, u64), sample_every: u64) {
         check_state(&trace, state);
     }
     check_state(&trace, &again.state);
+    std::fs::remove_file(moviola_format::ring::path_beside(&file)).ok();
     std::fs::remove_file(file).unwrap();
+}
+
+fn block_offsets(trace: &Trace) -> Vec<usize> {
+    let mut offsets = vec![0];
+    for block in 0..trace.block_count() {
+        offsets.push(offsets[block] + trace.bounds(block).raw_len as usize);
+    }
+    offsets
 }
 
 #[test]
 fn small_blocks() {
     for seed in 1..4 {
-        run(seed, 9_000, (600, 1000), 1201);
+        run(seed, 9_000, (600, 1000), 1201, 0);
     }
 }
 
 #[test]
 fn many_blocks_with_fences_of_both_levels() {
-    run(11, 30_000, (300, 40), 4003);
+    run(11, 30_000, (300, 40), 4003, 0);
 }
 
 #[test]
 fn larger_blocks() {
-    run(21, 50_000, (8000, 2000), 6007);
+    run(21, 50_000, (8000, 2000), 6007, 0);
+}
+
+#[test]
+fn the_end_is_still_in_the_ring() {
+    run(31, 9_000, (600, 1000), 1501, 3);
+    run(32, 9_000, (600, 1000), 1501, 8);
 }

@@ -79,7 +79,7 @@ impl Frame {
     }
 }
 
-/// A suspended generator's frame with its slots.
+/// A suspended generator's frame with its slots; none, if they are as the frame was saved.
 #[derive(Debug)]
 pub struct Suspended {
     pub frame: Frame,
@@ -144,7 +144,10 @@ impl Stack {
 
     /// Pushes a frame that was suspended.
     pub fn resume(&mut self, suspended: Suspended) -> Vec<u32> {
-        let Suspended { mut frame, slots } = suspended;
+        let Suspended { mut frame, mut slots } = suspended;
+        if slots.is_empty() {
+            slots = frame.restored_slots();
+        }
         frame.slots_at = self.slots.len() as u32;
         self.slots.extend_from_slice(&slots);
         if let Some(top) = self.top.replace(frame) {

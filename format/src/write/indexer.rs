@@ -577,6 +577,8 @@ impl Indexer {
                 && frame.epoch == epoch
             {
                 nodes.save(frame, slots, (NONE, NONE), block, raw);
+                // Many are never resumed: keep no more than what was saved.
+                *slots = Vec::new();
                 rows.push(((activation | 1 << 63, 0), [0, 0, 0, u64::from(frame.node.1)]));
             }
         }

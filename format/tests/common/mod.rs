@@ -719,3 +719,24 @@ pub fn write(path: &Path, bytes: &[u8], limits: (usize, u64), finish: bool) {
         file.finish(None).unwrap();
     }
 }
+
+/// Leaves a ring file beside a trace, with the events from stream offset `tail` to `head` of
+/// `bytes`.
+pub fn leave_ring(trace: &Path, bytes: &[u8], tail: usize, head: usize) {
+    use moviola_format::ring;
+    let cap = (head - tail).max(4096).next_power_of_two();
+    let mut file = vec![0; 4096 + cap];
+    let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
+    put(ring::OFF_MAGIC, &ring::MAGIC);
+    put(ring::OFF_VERSION, &ring::VERSION.to_le_bytes());
+    put(ring::OFF_DATA, &4096_u32.to_le_bytes());
+    put(ring::OFF_CAP, &(cap as u64).to_le_bytes());
+    put(ring::OFF_IDENTITY, &IDENTITY);
+    put(ring::OFF_HEAD, &(head as u64).to_le_bytes());
+    put(ring::OFF_TAIL, &(tail as u64).to_le_bytes());
+    put(ring::OFF_CLOSED, &1_u32.to_le_bytes());
+    for at in tail..head {
+        put(4096 + at % cap, &bytes[at..=at]);
+    }
+    std::fs::write(ring::path_beside(trace), file).unwrap();
+}
