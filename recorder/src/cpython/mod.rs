@@ -19,7 +19,7 @@ pub mod version;
 pub mod location;
 pub mod objects;
 
-use pyo3_ffi::{PyObject, PyThreadState, Py_ssize_t};
+use pyo3_ffi::{Py_ssize_t, PyObject, PyThreadState};
 use version as v;
 
 unsafe extern "C" {
@@ -119,15 +119,6 @@ impl Frame {
     pub unsafe fn code(self) -> Code {
         // SAFETY: promised by the caller.
         unsafe { Code(field(self.0, v::FRAME_CODE)) }
-    }
-
-    /// The calling frame (possibly a shim of the interpreter).
-    ///
-    /// # Safety
-    /// See [`Frame::code`].
-    pub unsafe fn previous(self) -> Frame {
-        // SAFETY: promised by the caller.
-        unsafe { Frame(field(self.0, v::FRAME_PREVIOUS)) }
     }
 
     /// The globals dict (borrowed).

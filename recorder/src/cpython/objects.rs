@@ -74,18 +74,10 @@ pub const INLINE_VALUES: u64 = 1 << 2;
 pub const HEAPTYPE: u64 = 1 << 9;
 /// Type flag: has a garbage collector header.
 pub const HAVE_GC: u64 = 1 << 14;
-/// Type flags of the subclasses of built-in types.
-pub const LONG_SUBCLASS: u64 = 1 << 24;
 /// See [`LONG_SUBCLASS`].
 pub const LIST_SUBCLASS: u64 = 1 << 25;
 /// See [`LONG_SUBCLASS`].
-pub const TUPLE_SUBCLASS: u64 = 1 << 26;
-/// See [`LONG_SUBCLASS`].
-pub const BYTES_SUBCLASS: u64 = 1 << 27;
-/// See [`LONG_SUBCLASS`].
 pub const UNICODE_SUBCLASS: u64 = 1 << 28;
-/// See [`LONG_SUBCLASS`].
-pub const DICT_SUBCLASS: u64 = 1 << 29;
 /// See [`LONG_SUBCLASS`].
 pub const BASE_EXC_SUBCLASS: u64 = 1 << 30;
 /// See [`LONG_SUBCLASS`].

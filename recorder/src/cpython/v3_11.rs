@@ -13,11 +13,9 @@ pub const CFRAME_USE_TRACING: usize = 0;
 pub const TSTATE_TRACING: usize = 44;
 pub const TSTATE_PROFILEFUNC: usize = 64;
 pub const TSTATE_TRACEFUNC: usize = 72;
-pub const TSTATE_TRACEOBJ: usize = 88;
 pub const FRAMEOBJECT_FRAME: usize = 24;
 pub const FRAMEOBJECT_TRACE_LINES: usize = 44;
 pub const FRAME_CODE: usize = 32;
-pub const FRAME_PREVIOUS: usize = 48;
 pub const FRAME_GLOBALS: usize = 8;
 pub const FRAME_LOCALS: usize = 24;
 pub const FRAME_LOCALSPLUS: usize = 72;
@@ -27,7 +25,6 @@ pub const CODE_LINETABLE: usize = 136;
 pub const CODE_EXCEPTIONTABLE: usize = 40;
 pub const CODE_FLAGS: usize = 48;
 pub const CODE_FIRSTLINENO: usize = 72;
-pub const CODE_NLOCALSPLUS: usize = 76;
 pub const CODE_LOCALSPLUSNAMES: usize = 96;
 pub const CODE_LOCALSPLUSKINDS: usize = 104;
 pub const CODE_FILENAME: usize = 112;
@@ -36,24 +33,21 @@ pub const CODE_QUALNAME: usize = 128;
 pub const CODE_EXTRA: usize = 176;
 pub const CODE_ARGCOUNT: usize = 56;
 pub const CODE_KWONLYARGCOUNT: usize = 64;
-pub const CODE_NAMES: usize = 32;
 
-/// Opcode numbers; `NEVER` where the version lacks the instruction.
+/// Opcode numbers; above 255 where the version lacks the instruction.
 pub mod opcode {
     #![allow(missing_docs)]
-    pub const NEVER: u16 = 0xffff;
     pub const RESUME: u16 = 151;
-    pub const END_FOR: u16 = NEVER;
-    pub const END_SEND: u16 = NEVER;
+    pub const END_FOR: u16 = 65281;
+    pub const END_SEND: u16 = 65282;
     pub const END_ASYNC_FOR: u16 = 54;
     pub const SEND: u16 = 123;
-    pub const JUMP_BACKWARD: u16 = 140;
     pub const JUMP_BACKWARD_NO_INTERRUPT: u16 = 134;
     pub const STORE_FAST: u16 = 125;
     pub const DELETE_FAST: u16 = 126;
-    pub const STORE_FAST_STORE_FAST: u16 = NEVER;
-    pub const STORE_FAST_LOAD_FAST: u16 = NEVER;
-    pub const LOAD_FAST_AND_CLEAR: u16 = NEVER;
+    pub const STORE_FAST_STORE_FAST: u16 = 65283;
+    pub const STORE_FAST_LOAD_FAST: u16 = 65284;
+    pub const LOAD_FAST_AND_CLEAR: u16 = 65285;
     pub const STORE_DEREF: u16 = 138;
     pub const DELETE_DEREF: u16 = 139;
     pub const STORE_SUBSCR: u16 = 60;

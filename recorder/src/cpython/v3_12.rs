@@ -10,7 +10,6 @@ pub const TSTATE_NATIVE_ID: usize = 144;
 pub const TSTATE_CFRAME: usize = 56;
 pub const CFRAME_CURRENT_FRAME: usize = 0;
 pub const FRAME_CODE: usize = 0;
-pub const FRAME_PREVIOUS: usize = 8;
 pub const FRAME_GLOBALS: usize = 24;
 pub const FRAME_LOCALS: usize = 40;
 pub const FRAME_LOCALSPLUS: usize = 72;
@@ -20,7 +19,6 @@ pub const CODE_LINETABLE: usize = 136;
 pub const CODE_EXCEPTIONTABLE: usize = 40;
 pub const CODE_FLAGS: usize = 48;
 pub const CODE_FIRSTLINENO: usize = 68;
-pub const CODE_NLOCALSPLUS: usize = 72;
 pub const CODE_LOCALSPLUSNAMES: usize = 96;
 pub const CODE_LOCALSPLUSKINDS: usize = 104;
 pub const CODE_FILENAME: usize = 112;
@@ -29,23 +27,20 @@ pub const CODE_QUALNAME: usize = 128;
 pub const CODE_EXTRA: usize = 184;
 pub const CODE_ARGCOUNT: usize = 52;
 pub const CODE_KWONLYARGCOUNT: usize = 60;
-pub const CODE_NAMES: usize = 32;
 
-/// Opcode numbers; `NEVER` where the version lacks the instruction.
+/// Opcode numbers; above 255 where the version lacks the instruction.
 pub mod opcode {
     #![allow(missing_docs)]
-    pub const NEVER: u16 = 0xffff;
     pub const RESUME: u16 = 151;
     pub const END_FOR: u16 = 4;
     pub const END_SEND: u16 = 5;
     pub const END_ASYNC_FOR: u16 = 54;
     pub const SEND: u16 = 123;
-    pub const JUMP_BACKWARD: u16 = 140;
     pub const JUMP_BACKWARD_NO_INTERRUPT: u16 = 134;
     pub const STORE_FAST: u16 = 125;
     pub const DELETE_FAST: u16 = 126;
-    pub const STORE_FAST_STORE_FAST: u16 = NEVER;
-    pub const STORE_FAST_LOAD_FAST: u16 = NEVER;
+    pub const STORE_FAST_STORE_FAST: u16 = 65281;
+    pub const STORE_FAST_LOAD_FAST: u16 = 65282;
     pub const LOAD_FAST_AND_CLEAR: u16 = 143;
     pub const STORE_DEREF: u16 = 138;
     pub const DELETE_DEREF: u16 = 139;
@@ -55,7 +50,7 @@ pub mod opcode {
     pub const DELETE_NAME: u16 = 91;
     pub const DELETE_GLOBAL: u16 = 98;
     pub const EXTENDED_ARG: u16 = 144;
-    pub const IMPORT_STAR: u16 = NEVER;
+    pub const IMPORT_STAR: u16 = 65283;
     pub const YIELD_VALUE: u16 = 150;
 }
 

@@ -9,7 +9,6 @@ pub const TSTATE_THREAD_ID: usize = 152;
 pub const TSTATE_NATIVE_ID: usize = 160;
 pub const TSTATE_CURRENT_FRAME: usize = 72;
 pub const FRAME_CODE: usize = 0;
-pub const FRAME_PREVIOUS: usize = 8;
 pub const FRAME_GLOBALS: usize = 24;
 pub const FRAME_LOCALS: usize = 40;
 pub const FRAME_LOCALSPLUS: usize = 72;
@@ -19,7 +18,6 @@ pub const CODE_LINETABLE: usize = 136;
 pub const CODE_EXCEPTIONTABLE: usize = 40;
 pub const CODE_FLAGS: usize = 48;
 pub const CODE_FIRSTLINENO: usize = 68;
-pub const CODE_NLOCALSPLUS: usize = 72;
 pub const CODE_LOCALSPLUSNAMES: usize = 96;
 pub const CODE_LOCALSPLUSKINDS: usize = 104;
 pub const CODE_FILENAME: usize = 112;
@@ -28,18 +26,15 @@ pub const CODE_QUALNAME: usize = 128;
 pub const CODE_EXTRA: usize = 192;
 pub const CODE_ARGCOUNT: usize = 52;
 pub const CODE_KWONLYARGCOUNT: usize = 60;
-pub const CODE_NAMES: usize = 32;
 
-/// Opcode numbers; `NEVER` where the version lacks the instruction.
+/// Opcode numbers; above 255 where the version lacks the instruction.
 pub mod opcode {
     #![allow(missing_docs)]
-    pub const NEVER: u16 = 0xffff;
     pub const RESUME: u16 = 149;
     pub const END_FOR: u16 = 11;
     pub const END_SEND: u16 = 12;
     pub const END_ASYNC_FOR: u16 = 10;
     pub const SEND: u16 = 104;
-    pub const JUMP_BACKWARD: u16 = 77;
     pub const JUMP_BACKWARD_NO_INTERRUPT: u16 = 78;
     pub const STORE_FAST: u16 = 110;
     pub const DELETE_FAST: u16 = 65;
@@ -54,7 +49,7 @@ pub mod opcode {
     pub const DELETE_NAME: u16 = 67;
     pub const DELETE_GLOBAL: u16 = 66;
     pub const EXTENDED_ARG: u16 = 71;
-    pub const IMPORT_STAR: u16 = NEVER;
+    pub const IMPORT_STAR: u16 = 65281;
     pub const YIELD_VALUE: u16 = 118;
 }
 

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use pyo3_ffi::{
-    PyObject, PyTypeObject, PyType_Type, PyVectorcall_Call, Py_TPFLAGS_DEFAULT, vectorcallfunc,
+    Py_TPFLAGS_DEFAULT, PyObject, PyType_Type, PyTypeObject, PyVectorcall_Call, vectorcallfunc,
 };
 
 const IMMORTAL: usize = 0xffff_ffff;

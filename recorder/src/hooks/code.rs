@@ -334,6 +334,12 @@ impl CodeInfo {
         id
     }
 
+    /// The code unit at an index, `None` outside the code.
+    #[inline]
+    pub fn unit(&self, at: usize) -> Option<Unit> {
+        self.units.get(at).copied()
+    }
+
     /// Whether the frame's variables live in slots (a function), not in a namespace.
     pub fn optimized(&self) -> bool {
         self.flags & CO_OPTIMIZED != 0

@@ -135,8 +135,10 @@ pub unsafe fn enter(rec: *mut Recorder, frame: Frame, info: *mut CodeInfo, entry
         out.commit();
         (*rec).threads.activations += 1;
         (*rec).threads.shadow().stack.push(shadow);
-        for slot in (&(*info).entry_slots).iter().skip(CALL_SLOTS) {
-            store(rec, frame, *slot);
+        let rest = (*info).entry_slots.len().saturating_sub(CALL_SLOTS);
+        for index in CALL_SLOTS..CALL_SLOTS + rest {
+            let slot = (&(*info).entry_slots)[index];
+            store(rec, frame, slot);
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::cpython::{Code, Thread, thread_state};
 use crate::process::wrap::Gil;
 use crate::rec::recorder;
 use pyo3_ffi::{
-    PyErr_Clear, PyLong_AsLong, PyLong_FromLong, PyObject, PyObject_GetAttrString,
-    PySys_GetObject, Py_DECREF, Py_None,
+    Py_DECREF, Py_None, PyErr_Clear, PyLong_AsLong, PyLong_FromLong, PyObject,
+    PyObject_GetAttrString, PySys_GetObject,
 };
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_long};
@@ -61,15 +61,13 @@ unsafe extern "C" fn instruction(
         }
         let Some(shadow) = frames::current(rec, frame) else { return none() };
         let at = frame.instruction();
-        let Some(unit) = (&(*shadow.info).units).get(at as usize) else { return none() };
-        let unit = *unit;
+        let Some(unit) = (*shadow.info).unit(at as usize) else { return none() };
         if unit.flags & (START | CELL_STORE | KEEP) == 0 {
             return disable();
         }
         if unit.flags & START != 0 {
             let back = at <= shadow.last_start && unit.flags & IS_SEND == 0;
-            let fires =
-                unit.line != shadow.last_line || back || unit.flags & AFTER_RESUME != 0;
+            let fires = unit.line != shadow.last_line || back || unit.flags & AFTER_RESUME != 0;
             shadow.last_start = at;
             if fires {
                 shadow.last_line = unit.line;

@@ -111,7 +111,7 @@ unsafe fn is_start(frame: Frame) -> bool {
     unsafe {
         let info = (*recorder()).codes.info(frame.code());
         let at = frame.instruction().max(0) as usize;
-        (&(*info).units).get(at).is_some_and(|unit| unit.flags & FIRST_RESUME != 0)
+        (*info).unit(at).is_some_and(|unit| unit.flags & FIRST_RESUME != 0)
     }
 }
 
@@ -125,13 +125,13 @@ unsafe fn record(rec: *mut Recorder, frame_object: *mut PyObject, what: c_int, a
             LINE => {
                 (*rec).enter();
                 let Some(shadow) = frames::current(rec, frame) else { return };
-                let Some(unit) = (&(*shadow.info).units).get(at) else { return };
+                let Some(unit) = (*shadow.info).unit(at) else { return };
                 let (line, effects) = (unit.line, unit.effects);
                 frames::line(rec, &raw mut *shadow, line, effects);
             }
             CALL => {
                 let info = (*rec).codes.info(frame.code());
-                let flags = (&(*info).units).get(at).map_or(0, |unit| unit.flags);
+                let flags = (*info).unit(at).map_or(0, |unit| unit.flags);
                 // A generator that never started begins with the exception thrown into it.
                 let known = (*rec).threads.suspended.contains_key(&(frame.0 as usize));
                 let entry = if flags & FIRST_RESUME != 0 || !known {
@@ -146,7 +146,7 @@ unsafe fn record(rec: *mut Recorder, frame_object: *mut PyObject, what: c_int, a
             }
             RETURN => {
                 let info = (*rec).codes.info(frame.code());
-                let flags = (&(*info).units).get(at).map_or(0, |unit| unit.flags);
+                let flags = (*info).unit(at).map_or(0, |unit| unit.flags);
                 if arg.is_null() {
                     frames::leave(rec, frame, pyo3_ffi::Py_None(), Exit::Unwind);
                 } else if flags & IS_YIELD != 0 {

@@ -18,9 +18,10 @@ pub struct Shadow {
     pub activation: u64,
     /// Line of the last line event.
     pub line: i32,
-    /// Line against which a start is compared; `i32::MIN`: any start fires.
+    /// Line against which a start is compared; `i32::MIN`: any start fires. (3.11 knows by itself.)
     pub last_line: i32,
     /// Code unit of the last start passed.
+    #[cfg_attr(not(Py_3_12), expect(dead_code, reason = "3.11 decides itself what a line is"))]
     pub last_start: i32,
     /// Effects of the line that runs, index into `info.effects`.
     pub effects: u32,
@@ -104,11 +105,11 @@ pub fn switch(rec: &mut Recorder) {
     }
     let thread = Thread(state);
     // SAFETY: the calling thread's own state is alive.
-    let (unique, ident, native) =
-        unsafe { (thread.unique(), thread.ident(), thread.native_id()) };
+    let (unique, ident, native) = unsafe { (thread.unique(), thread.ident(), thread.native_id()) };
     let threads = &mut rec.threads;
     let known = threads.by_state.get(&(state as usize)).is_some_and(|t| t.unique == unique);
-    let same = known && threads.by_state[&(state as usize)].as_ref() as *const _ == threads.current;
+    let shadow = threads.by_state.get(&(state as usize)).map(|shadow| &raw const **shadow);
+    let same = known && shadow == Some(threads.current.cast_const());
     if !known {
         let number = threads.count;
         threads.count += 1;
