@@ -7,6 +7,7 @@ use crate::hooks::threads::Threads;
 use crate::values::heap::Heap;
 use moviola_format::event::{Sink, op};
 use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// State shared by all hooks.
 pub struct Recorder {
@@ -29,12 +30,25 @@ struct Global(UnsafeCell<*mut Recorder>);
 unsafe impl Sync for Global {}
 static RECORDER: Global = Global(UnsafeCell::new(std::ptr::null_mut()));
 
-/// The recorder, or null when the process is not (or no longer) recorded.
+/// Set once the process may have a second interpreter, whose threads run hooks too (static types
+/// and method tables are shared) and perhaps under a GIL of its own.
+static SHARED: AtomicBool = AtomicBool::new(false);
+
+/// Makes [`recorder`] look which interpreter the calling thread runs.
+pub fn set_shared() {
+    SHARED.store(true, Ordering::Relaxed);
+}
+
+/// The recorder, or null when the process is not (or no longer) recorded, or the calling thread
+/// runs another interpreter than the main one.
 ///
 /// Hooks hold the pointer only while they run and never run the program's code meanwhile, so
 /// no two of them use it at the same time.
 #[inline]
 pub fn recorder() -> *mut Recorder {
+    if SHARED.load(Ordering::Relaxed) && !crate::process::wrap::in_main_interpreter() {
+        return std::ptr::null_mut();
+    }
     // SAFETY: see Global.
     unsafe { *RECORDER.0.get() }
 }

@@ -5,10 +5,11 @@
 #![allow(unsafe_code)]
 
 use super::{children, exit, wrap};
-use crate::cpython::objects::tuple_items;
+use crate::cpython::objects::{Chars, chars, tuple_items};
+use crate::rec::{Recorder, recorder};
 use crate::values::{Val, prepare};
 use moviola_format::event::{Sink, op};
-use pyo3_ffi::{Py_TYPE, PyObject, PyTuple_Type};
+use pyo3_ffi::{Py_TYPE, PyObject, PyTuple_Type, PyUnicode_Type};
 use std::ffi::{CStr, c_char, c_int, c_void};
 
 unsafe extern "C" {
@@ -26,7 +27,12 @@ const NAME_MAX: usize = 4096;
 static BUSY: wrap::Gil<bool> = wrap::Gil::new(false);
 
 unsafe extern "C" fn hook(name: *const c_char, args: *mut PyObject, _: *mut c_void) -> c_int {
-    let rec = wrap::here();
+    if !wrap::in_main_interpreter() {
+        // The creation of an interpreter is not always told; its first event is.
+        crate::rec::set_shared();
+        return 0;
+    }
+    let rec = recorder();
     if rec.is_null() || name.is_null() || BUSY.get() {
         return 0;
     }
@@ -66,7 +72,7 @@ unsafe extern "C" fn hook(name: *const c_char, args: *mut PyObject, _: *mut c_vo
             (*rec).gap("arguments of an audit event after the 16th");
         }
         if matches!(name.first(), Some(b'c' | b's' | b'i')) {
-            act(rec, name);
+            act(rec, name, args);
         }
     }
     BUSY.set(false);
@@ -93,16 +99,47 @@ impl Drop for Quiet {
 
 /// What an event means for the recorder itself.
 #[cold]
-unsafe fn act(rec: *mut crate::rec::Recorder, name: &[u8]) {
+unsafe fn act(rec: *mut Recorder, name: &[u8], args: &[*mut PyObject]) {
     // SAFETY: the recorder is alive, the GIL held.
     unsafe {
         match name {
             b"sys.excepthook" => exit::excepthook(),
             b"sys.settrace" | b"sys.setprofile" => disturbed(),
-            b"subprocess.Popen" | b"import" => children::wrap_subprocess(),
-            b"cpython.PyInterpreterState_New" => (*rec).gap("a sub-interpreter is not recorded"),
+            b"subprocess.Popen" => children::wrap_subprocess(),
+            b"import" => {
+                children::wrap_subprocess();
+                if args.first().is_some_and(|module| can_make_interpreters(*module)) {
+                    sub_interpreters(rec);
+                }
+            }
+            b"cpython.PyInterpreterState_New" => sub_interpreters(rec),
             _ => {}
         }
+    }
+}
+
+/// The modules through which Python code can make an interpreter; 3.13 has no event for it.
+unsafe fn can_make_interpreters(module: *mut PyObject) -> bool {
+    // SAFETY: the argument is alive.
+    unsafe {
+        Py_TYPE(module) == &raw mut PyUnicode_Type
+            && matches!(
+                chars(module),
+                Chars::Ascii(
+                    b"_interpreters" | b"_xxsubinterpreters" | b"_testcapi" | b"_testinternalcapi"
+                )
+            )
+    }
+}
+
+/// Another interpreter is about to come: it is not recorded, and must not disturb.
+unsafe fn sub_interpreters(rec: *mut Recorder) {
+    static SAID: wrap::Gil<bool> = wrap::Gil::new(false);
+    crate::rec::set_shared();
+    if !SAID.get() {
+        SAID.set(true);
+        // SAFETY: the recorder is alive.
+        unsafe { (*rec).gap("sub-interpreters, if the program makes any, are not recorded") };
     }
 }
 
