@@ -79,7 +79,10 @@ pub unsafe fn fill_memoryview(heap: &mut Heap, parts: &mut Contents, view: Obj) 
                 bytes.extend_from_slice(std::slice::from_raw_parts(item, itemsize as usize));
             }
             parts.blob = Blob::Owned(bytes);
-        } else if ndim <= 1 || ffi::PyBuffer_IsContiguous(view.cast::<u8>().offset(BUFFER).cast(), b'C' as c_char) != 0 {
+        } else if ndim <= 1
+            || ffi::PyBuffer_IsContiguous(view.cast::<u8>().offset(BUFFER).cast(), b'C' as c_char)
+                != 0
+        {
             parts.blob = Blob::Borrowed(std::slice::from_raw_parts(start, size as usize));
         }
     }

@@ -8,7 +8,7 @@
 use super::contents::{Blob, Contents, FieldName, Pairs, Seq, contents};
 use super::heap::{DICT_OF, Heap};
 use super::scalars::{Val, scan};
-use crate::cpython::objects::Obj;
+use crate::cpython::objects::{Obj, rd};
 use crate::emit::Out;
 use crate::rec::Recorder;
 use moviola_format::event::{Kind, Reason, Sink, op};
@@ -40,9 +40,40 @@ pub unsafe fn drain(rec: *mut Recorder) {
             capture(rec, object);
         }
         (*rec).heap.refill();
+        if !(*rec).heap.empty_cells.is_empty() {
+            filled_cells(rec);
+        }
         // No program code has run since these types were seen, so nothing was missed.
         while let Some(typ) = (*rec).heap.new_types.pop() {
             super::watch::see_type(typ);
+        }
+    }
+}
+
+/// Tells the contents of cells that C code has filled since they were captured.
+unsafe fn filled_cells(rec: *mut Recorder) {
+    // SAFETY: as in `drain`; a cell that is still known is alive.
+    unsafe {
+        let cells = std::mem::take(&mut (*rec).heap.empty_cells);
+        for cell in cells {
+            let Some(entry) = (*rec).heap.known(cell) else { continue };
+            if ffi::Py_TYPE(cell) != &raw mut ffi::PyCell_Type {
+                continue;
+            }
+            let inside: Obj = rd(cell, 16);
+            if inside.is_null() {
+                (*rec).heap.empty_cells.push(cell);
+                continue;
+            }
+            let Recorder { out, heap, .. } = &mut *rec;
+            let out = out.begin();
+            out.u8(op::SCALAR_SET);
+            out.uv(entry.id());
+            scan(heap, inside).write(out);
+            out.commit();
+            if !(*rec).heap.work.is_empty() {
+                drain(rec);
+            }
         }
     }
 }
@@ -218,13 +249,7 @@ unsafe fn field_name(heap: &mut Heap, out: &mut Out, name: &FieldName) {
 ///
 /// # Safety
 /// All items must be alive.
-pub unsafe fn append_values(
-    heap: &mut Heap,
-    out: &mut Out,
-    id: u64,
-    items: &[Obj],
-    from: usize,
-) {
+pub unsafe fn append_values(heap: &mut Heap, out: &mut Out, id: u64, items: &[Obj], from: usize) {
     let mut start = from;
     while start < items.len() {
         let part = &items[start..items.len().min(start + NEXT_SEQ)];

@@ -51,8 +51,18 @@ pub unsafe fn fill_class(heap: &mut Heap, parts: &mut Contents, typ: Typ) {
         if let Some(code) = base_kind(payload(typ)) {
             parts.field("base_kind", Val::Int(code));
         }
-        parts.object_field(heap, "bases", typ.cast(), std::mem::offset_of!(ffi::PyTypeObject, tp_bases) as isize);
-        parts.object_field(heap, "mro", typ.cast(), std::mem::offset_of!(ffi::PyTypeObject, tp_mro) as isize);
+        parts.object_field(
+            heap,
+            "bases",
+            typ.cast(),
+            std::mem::offset_of!(ffi::PyTypeObject, tp_bases) as isize,
+        );
+        parts.object_field(
+            heap,
+            "mro",
+            typ.cast(),
+            std::mem::offset_of!(ffi::PyTypeObject, tp_mro) as isize,
+        );
         if is_user_class(heap, typ) && !dict.is_null() {
             if let Some(module) = module
                 && let Some(file) = module_file(&module)
@@ -119,7 +129,8 @@ pub unsafe fn fill_module(heap: &mut Heap, parts: &mut Contents, module: Obj) {
         let file = obj::dict_find(dict, b"__file__");
         let value = if file.is_null() { Val::None } else { scan(heap, file) };
         parts.field("__file__", value);
-        let user = is_text && !matches!(obj::chars(name), Chars::Ascii(text) if !heap.is_user_module(text));
+        let user = is_text
+            && !matches!(obj::chars(name), Chars::Ascii(text) if !heap.is_user_module(text));
         if user {
             let value = scan(heap, dict);
             parts.field("__dict__", value);

@@ -201,7 +201,13 @@ pub unsafe fn contents(heap: &mut Heap, object: Obj, typ: Typ) -> Contents {
                 parts.object_field(heap, "__func__", object, 16);
                 parts.object_field(heap, "__self__", object, 24);
             }
-            Kind::Cell => parts.scalar = Some(scan(heap, rd(object, 16))),
+            Kind::Cell => {
+                let inside: Obj = rd(object, 16);
+                if inside.is_null() && heap.empty_cells.len() < 10_000 {
+                    heap.empty_cells.push(object);
+                }
+                parts.scalar = Some(scan(heap, inside));
+            }
             Kind::Class => classes::fill_class(heap, &mut parts, object.cast()),
             Kind::Module => {
                 super::watch::cfuncs::see_module(object);
@@ -395,7 +401,11 @@ unsafe fn fill_weakref(heap: &mut Heap, parts: &mut Contents, object: Obj) {
         let alive = referent != ffi::Py_None();
         parts.scalar = Some(Val::Bool(alive));
         if alive {
-            heap.weak.entry(referent as usize).or_default().push(object as usize);
+            let id = heap.known(object).map_or(0, super::heap::Entry::id);
+            let list = heap.weak.entry(referent as usize).or_default();
+            if !list.contains(&(object as usize, id)) {
+                list.push((object as usize, id));
+            }
             if let Some(entry) = heap.known(referent) {
                 parts.field("referent", Val::Ref(entry.id()));
             }

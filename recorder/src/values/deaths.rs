@@ -2,9 +2,9 @@
 //! deallocators of types with free lists, whose memory never reaches an allocator.
 #![allow(unsafe_code)]
 
+use super::capture;
 use super::heap::{DICT_OF, REFERENT, SILENT, WATCH_ONLY};
 use super::watch::{dict, refs};
-use super::capture;
 use crate::cpython::objects::{Obj, Typ};
 use crate::rec::{Recorder, recorder};
 use moviola_format::event::{Sink, op};

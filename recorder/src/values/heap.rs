@@ -88,8 +88,8 @@ pub struct Heap {
     pub owner_of: FxHashMap<usize, usize>,
     /// The reverse of `owner_of`.
     pub dict_of: FxHashMap<usize, usize>,
-    /// Live referents -> weak references to them that are known and were alive.
-    pub weak: FxHashMap<usize, Vec<usize>>,
+    /// Live referents -> weak references to them that are known and were alive: address, id.
+    pub weak: FxHashMap<usize, Vec<(usize, u64)>>,
     /// Changes that are under way and may run program code in the middle.
     pub active: Vec<Active>,
     /// Objects to be read again before the next event.
@@ -100,6 +100,8 @@ pub struct Heap {
     pub shadows: FxHashMap<usize, super::watch::namespace::Shadow>,
     /// How many values were left out because of the budget.
     pub over_budget: u64,
+    /// Cells that were empty when they were captured: class creation fills `__class__` unseen.
+    pub empty_cells: Vec<Obj>,
     /// Sequences that no Python object holds: id, elements.
     pub synthetic: Vec<(u64, Vec<Obj>)>,
     /// Buffers -> known memory views of them.
@@ -139,6 +141,7 @@ impl Heap {
             dirty: false,
             shadows: FxHashMap::default(),
             over_budget: 0,
+            empty_cells: Vec::new(),
             synthetic: Vec::new(),
             views: FxHashMap::default(),
             names: FxHashMap::default(),

@@ -33,9 +33,7 @@ unsafe fn views_changed(rec: *mut Recorder, base: Obj) {
 
 unsafe fn watched(rec: *mut Recorder, base: Obj) -> bool {
     // SAFETY: the recorder is alive.
-    unsafe {
-        (*rec).heap.known(base).is_some() || (*rec).heap.views.contains_key(&(base as usize))
-    }
+    unsafe { (*rec).heap.known(base).is_some() || (*rec).heap.views.contains_key(&(base as usize)) }
 }
 
 /// Any change of a bytearray or array.
@@ -153,8 +151,7 @@ pub unsafe fn buffer_written(target: Obj) {
             return;
         }
         let typ = ffi::Py_TYPE(target);
-        let base =
-            if typ == &raw mut ffi::PyMemoryView_Type { exporter(target) } else { target };
+        let base = if typ == &raw mut ffi::PyMemoryView_Type { exporter(target) } else { target };
         if !base.is_null() && watched(rec, base) {
             (*rec).enter();
             changed(rec, base);

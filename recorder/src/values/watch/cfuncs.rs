@@ -30,8 +30,7 @@ unsafe fn moves_only(rec: *mut Recorder, call: &Call) -> usize {
 unsafe fn around(rec: *mut Recorder, call: &Call, list: Obj) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
     unsafe {
-        let is_list =
-            !list.is_null() && obj::flags(ffi::Py_TYPE(list)) & obj::LIST_SUBCLASS != 0;
+        let is_list = !list.is_null() && obj::flags(ffi::Py_TYPE(list)) & obj::LIST_SUBCLASS != 0;
         if !is_list || (*rec).heap.known(list).is_none() {
             return call.run();
         }

@@ -73,7 +73,15 @@ const NUM_XOR: Place = Place(NUM, offset_of!(ffi::PyNumberMethods, nb_inplace_xo
 const INIT: Place = Place(0, offset_of!(ffi::PyTypeObject, tp_init));
 const SETATTRO: Place = Place(0, offset_of!(ffi::PyTypeObject, tp_setattro));
 const PLACES: [Place; 10] = [
-    SEQ_ASS_ITEM, SEQ_CONCAT, SEQ_REPEAT, MAP_ASS, NUM_OR, NUM_AND, NUM_SUB, NUM_XOR, INIT,
+    SEQ_ASS_ITEM,
+    SEQ_CONCAT,
+    SEQ_REPEAT,
+    MAP_ASS,
+    NUM_OR,
+    NUM_AND,
+    NUM_SUB,
+    NUM_XOR,
+    INIT,
     SETATTRO,
 ];
 
@@ -396,4 +404,3 @@ unsafe fn apply_all(typ: Typ, swap: &Swap) {
         }
     }
 }
-

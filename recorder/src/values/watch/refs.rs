@@ -29,8 +29,9 @@ pub unsafe fn seen(rec: *mut Recorder, weak: Obj) {
         if rd::<Obj>(weak, 16) != ffi::Py_None() || (*rec).heap.weak.is_empty() {
             return;
         }
-        let of = |(referent, list): (&usize, &Vec<usize>)| {
-            list.contains(&(weak as usize)).then_some(*referent)
+        let id = (*rec).heap.known(weak).map_or(0, crate::values::heap::Entry::id);
+        let of = |(referent, list): (&usize, &Vec<(usize, u64)>)| {
+            list.contains(&(weak as usize, id)).then_some(*referent)
         };
         let referent = (*rec).heap.weak.iter().find_map(of);
         if let Some(referent) = referent {
@@ -48,8 +49,11 @@ pub unsafe fn died(rec: *mut Recorder, referent: usize) {
     unsafe {
         let Some(list) = (*rec).heap.weak.remove(&referent) else { return };
         (*rec).heap.set_flag(referent, REFERENT, false);
-        for weak in list {
-            if let Some(entry) = (*rec).heap.known(weak as Obj) {
+        for (weak, id) in list {
+            // Another object may lie at the address by now.
+            if let Some(entry) = (*rec).heap.known(weak as Obj)
+                && entry.id() == id
+            {
                 let out = (*rec).out.begin();
                 out.u8(op::SCALAR_SET);
                 out.uv(entry.id());
