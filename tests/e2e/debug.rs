@@ -39,7 +39,7 @@ fn the_failure_is_where_debug_opens() {
 #[test]
 fn a_position_can_be_opened() {
     let place = Place::new();
-    place.write("p.py", "a = 1\nb = 2\n");
+    place.write("p.py", "a = 1\nb = 2\nimport os; os._exit(0)\n");
     assert_eq!(place.record(&["p.py"]).code, 0);
     let shown = place.run(&["replay", "t.moviola", "--at", "end", "-x", "p b"]);
     assert_eq!(shown.code, 0, "{shown:?}");

@@ -25,6 +25,15 @@ impl Python {
     }
 }
 
+/// A fresh virtual environment of `python`: what is installed on this machine does not take part
+/// in the tests.
+pub fn environment(python: &Python, dir: &Path) -> Result<PathBuf> {
+    // What a former run left must not help.
+    std::fs::remove_dir_all(dir).ok();
+    crate::build::run(Command::new(&python.exe).args(["-m", "venv"]).arg(dir))?;
+    Ok(dir.join("bin").join("python"))
+}
+
 /// The newest of each wanted version, from pyenv and PATH; `MOVIOLA_PYTHON_3_12=EXE` overrides.
 pub fn find(wanted: &[&str]) -> Vec<Python> {
     wanted.iter().filter_map(|version| find_one(version)).collect()

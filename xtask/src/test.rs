@@ -46,6 +46,11 @@ pub fn task(args: &[String]) -> Result<()> {
     });
     for python in &pythons {
         tally.stage(&format!("end to end, Python {}", python.version), || {
+            let dir = build::target_dir().join("venv").join(&python.version);
+            let exe = match pythons::environment(python, &dir) {
+                Ok(exe) => exe,
+                Err(e) => return (0, vec![e]),
+            };
             cargo_test(
                 build::cargo()
                     .args([
@@ -58,7 +63,7 @@ pub fn task(args: &[String]) -> Result<()> {
                         "--no-fail-fast",
                     ])
                     .args(["--", "--test-threads=2"])
-                    .env("MOVIOLA_TEST_PYTHON", &python.exe)
+                    .env("MOVIOLA_TEST_PYTHON", exe)
                     .env("MOVIOLA_RECORDER", build::extension_dir(python)),
             )
         });

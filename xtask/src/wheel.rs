@@ -2,7 +2,7 @@
 //! installed, far from the source tree and without cargo on PATH.
 
 use crate::build;
-use crate::pythons::Python;
+use crate::pythons::{self, Python};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -20,7 +20,6 @@ print(total([1, 2, 3]), moviola.__version__, sys.argv[1:])
 /// The wheel's tests for one Python.
 pub fn test(python: &Python) -> (u64, Vec<String>) {
     let dir = build::target_dir().join("wheel").join(&python.version);
-    // A fresh environment each time: what a former run left must not help.
     std::fs::remove_dir_all(&dir).ok();
     let mut passed = 0;
     let mut failed = Vec::new();
@@ -49,9 +48,9 @@ const STEPS: [(&str, Step); 5] = [
 
 fn install(python: &Python, dir: &Path) -> Result<(), String> {
     std::fs::create_dir_all(dir.join("work")).map_err(|e| e.to_string())?;
-    build::run(Command::new(&python.exe).args(["-m", "venv"]).arg(dir.join("venv")))?;
+    let exe = pythons::environment(python, &dir.join("venv"))?;
     build::run(
-        Command::new(dir.join("venv/bin/python"))
+        Command::new(exe)
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
             .arg(build::root())
             // Set by cargo for this task; pip must choose its own Python.
@@ -98,7 +97,7 @@ fn import(_: &Python, dir: &Path) -> Result<(), String> {
 }
 
 fn wrong_python(python: &Python, dir: &Path) -> Result<(), String> {
-    let others = crate::pythons::find(&crate::pythons::VERSIONS);
+    let others = pythons::find(&pythons::VERSIONS);
     let Some(other) = others.iter().find(|p| p.version != python.version) else { return Ok(()) };
     let exe = other.exe.to_string_lossy();
     let output = installed(dir, &["record", "--python", &exe, "program.py"])?;
