@@ -15,8 +15,8 @@ mod wheel;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-cargo xtask test [--require 3.11,3.12,3.13]
-    every test, on each Python that is found
+cargo xtask test [--require 3.11,3.12,3.13] [--only STAGE]
+    every test, on each Python that is found; --only takes stages by a part of their name
 cargo xtask fidelity [--python 3.X] [--no-locals] [--no-build] [--show N] [NAMES]
     recordings of the corpus compared with the oracle, one row a program
 cargo xtask bench [--python 3.X] [--repeat N] [WORKLOADS]

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 /// The stages of a run and their results.
 #[derive(Debug)]
 pub struct Tally {
+    /// Only stages whose name contains this run.
+    only: String,
     stages: Vec<Stage>,
     started: Instant,
 }
@@ -19,13 +21,16 @@ struct Stage {
 
 impl Tally {
     /// Nothing has run yet.
-    pub fn new() -> Self {
-        Self { stages: Vec::new(), started: Instant::now() }
+    pub fn new(only: &str) -> Self {
+        Self { only: only.to_owned(), stages: Vec::new(), started: Instant::now() }
     }
 
     /// Runs one stage, which gives how many tests passed and the names of those that failed.
     /// A stage in which nothing ran has failed.
     pub fn stage(&mut self, name: &str, run: impl FnOnce() -> (u64, Vec<String>)) {
+        if !name.contains(&self.only) {
+            return;
+        }
         println!("\n=== {name}");
         let begun = Instant::now();
         let (passed, mut failed) = run();

@@ -11,11 +11,20 @@ use std::process::{Command, Stdio};
 
 /// Runs the task.
 pub fn task(args: &[String]) -> Result<()> {
-    let required = match args {
-        [] => None,
-        [flag, list] if flag == "--require" => Some(list.split(',').collect::<Vec<_>>()),
-        _ => return Err("usage: cargo xtask test [--require 3.11,3.12,3.13]".to_owned()),
-    };
+    let (mut required, mut only) = (None, "");
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        let value = args.next().ok_or_else(|| format!("{arg} needs a value"))?;
+        match arg.as_str() {
+            "--require" => required = Some(value.split(',').collect::<Vec<_>>()),
+            "--only" => only = value,
+            _ => {
+                return Err(
+                    "usage: cargo xtask test [--require 3.11,3.12,3.13] [--only STAGE]".to_owned()
+                );
+            }
+        }
+    }
     let pythons = match &required {
         Some(versions) => pythons::require(versions)?,
         None => pythons::find(&VERSIONS),
@@ -32,7 +41,7 @@ pub fn task(args: &[String]) -> Result<()> {
             "Python {version} not found: its tests do not run (--require {version} makes that a failure)"
         );
     }
-    let mut tally = Tally::new();
+    let mut tally = Tally::new(only);
     tally.stage("build", || build_all(&pythons));
     tally.stage("unit tests", || {
         cargo_test(build::cargo().args([
