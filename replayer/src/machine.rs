@@ -80,7 +80,7 @@ enum Leaving {
 }
 
 /// All stacks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Machine {
     threads: FxHashMap<u64, Vec<Frame>>,
     suspended: FxHashMap<u64, Frame>,
@@ -151,9 +151,10 @@ impl Machine {
         self.threads.get(&thread).map_or(&[], Vec::as_slice)
     }
 
-    /// The threads that have frames.
-    pub fn threads(&self) -> impl Iterator<Item = u64> {
-        self.threads.iter().filter(|(_, frames)| !frames.is_empty()).map(|(thread, _)| *thread)
+    /// Frames of all threads, suspended ones included.
+    #[must_use]
+    pub fn frame_count(&self) -> usize {
+        self.threads.values().map(Vec::len).sum::<usize>() + self.suspended.len()
     }
 
     /// Number of the next stop.

@@ -161,8 +161,22 @@ fn breakpoints_forwards_and_backwards() {
     check(
         "breaks",
         &[
-            "goto start", "b 4, total > 0", "b work", "c", "c", "c", "c", "rc", "rc", "rc", "rc",
-            "b", "cl 1", "disable 2", "c", "c",
+            "goto start",
+            "b 4, total > 0",
+            "b work",
+            "c",
+            "c",
+            "c",
+            "c",
+            "rc",
+            "rc",
+            "rc",
+            "rc",
+            "b",
+            "cl 1",
+            "disable 2",
+            "c",
+            "c",
         ],
         "\
 Uncaught exception. Entering post mortem debugging
@@ -205,7 +219,9 @@ This is the start of the recording
 Num Type         Disp Enb   Where
 1   breakpoint   keep yes   at /p/main.py:4
 \tstop only if total > 0
+\thit 0 of 4 in the recording
 2   breakpoint   keep yes   at /p/main.py:2
+\thit 0 of 2 in the recording
 (Pdb) cl 1
 Deleted breakpoint 1 at /p/main.py:4
 (Pdb) disable 2
@@ -249,7 +265,8 @@ Deleted breakpoint 1 at /p/main.py:7
 (Pdb) b
 Num Type         Disp Enb   Where
 2   breakpoint   keep yes   at /p/main.py:5
-\tbreakpoint already hit 3 times of 4
+\tbreakpoint already hit 3 times
+\thit 3 of 4 in the recording
 (Pdb) rc
 This is the start of the recording
 > /p/main.py(1)<module>()
@@ -264,8 +281,22 @@ fn calls_returns_and_their_values() {
     check(
         "values",
         &[
-            "goto start", "unt 13", "s", "s", "s", "a", "p items[1] + limit", "r", "retval", "n",
-            "rs", "rf", "p nope", "1 +", "x = 2", "p len(items)",
+            "goto start",
+            "unt 13",
+            "s",
+            "s",
+            "s",
+            "a",
+            "p items[1] + limit",
+            "r",
+            "retval",
+            "n",
+            "rs",
+            "rf",
+            "p nope",
+            "1 +",
+            "x = 2",
+            "p len(items)",
         ],
         "\
 Uncaught exception. Entering post mortem debugging

@@ -4,11 +4,16 @@
 mod common;
 
 use common::{FUNCTION, GENERATOR, Script};
+use moviola_format::read::OwnedValue;
 use moviola_replayer::machine::StopKind;
 use moviola_replayer::timeline::{Moment, Record, Selected, Timeline, Verb};
 
 /// A random program of functions, exceptions, generators and two threads.
 fn program(seed: u64) -> Script {
+    long_program(seed, 400)
+}
+
+fn long_program(seed: u64, length: i64) -> Script {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut below = move |n: u64| {
         state ^= state >> 12;
@@ -26,12 +31,12 @@ fn program(seed: u64) -> Script {
         .collect();
     let generator = script.code("gen", GENERATOR, &[50, 51, 52, 53], &["x"]);
     script.call(main);
-    let mut depth = vec![1_usize, 0];
+    let mut depth = [1_usize, 0];
     let mut resting: Vec<u64> = Vec::new();
     let mut generators: Vec<(usize, usize, u64)> = Vec::new();
     let mut thread = 0_usize;
     let mut second = false;
-    for n in 0..400 {
+    for n in 0..length {
         let inside = generators.iter().rposition(|(t, d, _)| (*t, *d) == (thread, depth[thread]));
         match below(20) {
             0..=9 => {
@@ -103,6 +108,22 @@ fn moment(time: &Timeline, stop: u64) -> Moment {
     time.moment(stop).unwrap().unwrap()
 }
 
+type Shape = Vec<(u64, u32, u64, Vec<OwnedValue>)>;
+
+fn shape(moment: &Moment) -> Shape {
+    let levels = moment.stack.iter();
+    levels
+        .map(|level| {
+            let frame = &level.frame;
+            let mut locals = frame.locals.clone();
+            while locals.last() == Some(&OwnedValue::Unbound) {
+                locals.pop();
+            }
+            (frame.activation, level.line, frame.entered, locals)
+        })
+        .collect()
+}
+
 fn ahead(time: &Timeline, stop: u64, verb: Verb) -> Option<u64> {
     let moment = moment(time, stop);
     time.forward(Selected { moment: &moment, level: moment.stack.len() - 1 }, verb).unwrap()
@@ -126,20 +147,6 @@ fn blocks_of_any_size_answer_the_same() {
             for stop in 0..whole.len() {
                 let (a, b) = (moment(&whole, stop), moment(&cut, stop));
                 assert_eq!((a.thread, a.kind, &a.value), (b.thread, b.kind, &b.value));
-                let shape = |moment: &Moment| {
-                    let levels = moment.stack.iter();
-                    levels
-                        .map(|level| {
-                            let frame = &level.frame;
-                            let mut locals = frame.locals.clone();
-                            while locals.last() == Some(&moviola_format::read::OwnedValue::Unbound)
-                            {
-                                locals.pop();
-                            }
-                            (frame.activation, level.line, frame.entered, locals)
-                        })
-                        .collect::<Vec<_>>()
-                };
                 assert_eq!(shape(&a), shape(&b), "seed {seed}, blocks of {bytes}, @{stop}");
                 for verb in [Verb::Step, Verb::Next, Verb::Return, Verb::Until(None)] {
                     let context = format!("seed {seed}, blocks of {bytes}, @{stop}, {verb:?}");
@@ -226,4 +233,21 @@ fn the_twin_of_return_goes_to_the_call() {
     assert_eq!(ahead(&time, 7, Verb::Until(None)), Some(8), "or at the return");
     assert_eq!(ahead(&time, 8, Verb::Step), None);
     assert_eq!(back(&time, 0, Verb::Step), None);
+}
+
+#[test]
+fn any_order_of_looks_gives_the_same() {
+    let script = long_program(21, 8000);
+    let time = Timeline::new(script.trace("order", 1 << 20));
+    let other = Timeline::new(script.trace("order-2", 1 << 20));
+    let count = time.len();
+    assert!(count > 5000, "{count}");
+    let in_order: Vec<_> =
+        (0..count).map(|stop| moment(&time, stop)).map(|m| (m.thread, m.kind, shape(&m))).collect();
+    let mut stop = 1;
+    for _ in 0..300 {
+        stop = (stop * 7919 + 4241) % count;
+        let found = moment(&other, stop);
+        assert_eq!((found.thread, found.kind, shape(&found)), in_order[stop as usize], "@{stop}");
+    }
 }

@@ -40,10 +40,9 @@ impl Scene<'_> {
                 return format!("\"L\":{text},\"H\":[]");
             }
             match &frame.namespace {
-                Some(OwnedValue::Ref(id)) => {
-                    if !self.namespace(*id, &mut items, seen) {
-                        return "\"L\":{\"?\":\"exotic namespace\"},\"H\":[]".to_owned();
-                    }
+                Some(OwnedValue::Ref(id)) if self.namespace(*id, &mut items, seen) => {}
+                Some(OwnedValue::Ref(_)) => {
+                    return "\"L\":{\"?\":\"exotic namespace\"},\"H\":[]".to_owned();
                 }
                 Some(OwnedValue::Unknown(reason)) => {
                     let mut text = String::from("\"L\":{\"?\":");

@@ -37,11 +37,8 @@ impl Engine {
         let (place, condition) = match argument.find(',') {
             Some(at) if at > 0 => {
                 let condition = argument[at + 1..].trim_start();
-                if let Some(error) = invalid(condition) {
-                    out.error(format!("Invalid condition {condition}: {error}"));
-                    return Ok(());
-                }
-                (argument[..at].trim_end(), Some(condition.to_owned()))
+                let Some(condition) = parsed(condition, out) else { return Ok(()) };
+                (argument[..at].trim_end(), Some(condition))
             }
             _ => (argument, None),
         };
@@ -80,7 +77,7 @@ impl Engine {
             file,
             line,
             temporary,
-            condition: condition.filter(|condition| !condition.is_empty()),
+            condition,
             function,
             enabled: true,
             ignore: 0,
@@ -257,7 +254,7 @@ impl Engine {
                 "{:<4}breakpoint   {disp}{enabled} at {}:{}",
                 breakpoint.number, breakpoint.file, breakpoint.line
             ));
-            if let Some(condition) = &breakpoint.condition {
+            if let Some((condition, _)) = &breakpoint.condition {
                 out.say(format!("\tstop only if {condition}"));
             }
             if breakpoint.ignore > 0 {
@@ -266,7 +263,10 @@ impl Engine {
             let (hits, total) = self.time.hit_count(breakpoint, self.moment.stop)?;
             if hits > 0 {
                 let plural = if hits > 1 { "s" } else { "" };
-                out.say(format!("\tbreakpoint already hit {hits} time{plural} of {total}"));
+                out.say(format!("\tbreakpoint already hit {hits} time{plural}"));
+            }
+            if total > 0 {
+                out.say(format!("\thit {hits} of {total} in the recording"));
             }
         }
         Ok(())
@@ -310,17 +310,19 @@ impl Engine {
             Some((number, condition)) => (number, condition.trim()),
             None => (argument, ""),
         };
-        if let Some(error) = invalid(condition).filter(|_| !condition.is_empty()) {
-            out.error(format!("Invalid condition {condition}: {error}"));
-            return;
-        }
+        let condition = if condition.is_empty() {
+            None
+        } else {
+            let Some(parsed) = parsed(condition, out) else { return };
+            Some(parsed)
+        };
         let Some(at) = self.by_number(number.trim(), out) else { return };
         let number = self.breaks[at].number;
-        if condition.is_empty() {
-            self.breaks[at].condition = None;
+        let unconditional = condition.is_none();
+        self.breaks[at].condition = condition;
+        if unconditional {
             out.say(format!("Breakpoint {number} is now unconditional."));
         } else {
-            self.breaks[at].condition = Some(condition.to_owned());
             out.say(format!("New condition set for breakpoint {number}."));
         }
     }
@@ -402,11 +404,17 @@ impl Engine {
     }
 }
 
-/// `repr` of the error that makes a condition no expression.
-fn invalid(condition: &str) -> Option<String> {
+/// A condition with its parsed form; `None` after an error.
+fn parsed(condition: &str, out: &mut Output) -> Option<(String, Expression)> {
     match Expression::parse(condition) {
-        Err(EvalError::Python { class, message }) => Some(format!("{class}({})", quoted(&message))),
-        Err(EvalError::Unsupported(why)) => Some(why),
-        _ => None,
+        Ok(parsed) => Some((condition.to_owned(), parsed)),
+        Err(EvalError::Python { class, message }) => {
+            out.error(format!("Invalid condition {condition}: {class}({})", quoted(&message)));
+            None
+        }
+        Err(error) => {
+            out.say(error.to_string());
+            None
+        }
     }
 }

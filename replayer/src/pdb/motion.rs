@@ -2,7 +2,6 @@
 
 use super::world::{FrameScope, Here};
 use super::{Engine, Output};
-use crate::eval;
 use crate::timeline::{Breakpoint, Hit, Selected, Timeline, Verb, Verdict};
 use moviola_format::read::TraceError;
 
@@ -192,17 +191,16 @@ impl Engine {
 
 /// What a breakpoint's condition says at a stop.
 fn judge(time: &Timeline, breakpoint: &Breakpoint, stop: u64) -> Result<Verdict, TraceError> {
-    let Some(condition) = &breakpoint.condition else { return Ok(Verdict::True) };
-    let Some(moment) = time.moment(stop)? else { return Ok(Verdict::False) };
+    let Some((text, condition)) = &breakpoint.condition else { return Ok(Verdict::True) };
+    let Some(moment) = time.innermost(stop)? else { return Ok(Verdict::False) };
     let Some(level) = moment.stack.last() else { return Ok(Verdict::False) };
-    let here = Here::new(time, stop);
-    let scope = FrameScope::new(here, &moment, level);
-    let value = eval::evaluate(condition, &scope).and_then(|value| value.is_true(&scope));
+    let scope = FrameScope::new(Here::new(time, stop), &moment, level);
+    let value = condition.evaluate(&scope).and_then(|value| value.is_true(&scope));
     Ok(match value {
         Ok(true) => Verdict::True,
         Ok(false) => Verdict::False,
         // As in bdb: a condition that fails stops.
-        Err(error) => Verdict::Unsure(format!("condition {condition}: {error}")),
+        Err(error) => Verdict::Unsure(format!("condition {text}: {error}")),
     })
 }
 

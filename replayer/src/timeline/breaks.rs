@@ -3,8 +3,10 @@
 //! Counters are a function of the position: walking back over a hit undoes it.
 
 use super::Timeline;
+use crate::eval::Expression;
 use crate::machine::StopKind;
 use moviola_format::read::TraceError;
+use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 
 /// A breakpoint, with pdb's fields.
@@ -18,8 +20,8 @@ pub struct Breakpoint {
     pub line: u32,
     /// Deleted when hit.
     pub temporary: bool,
-    /// Python expression that must be true.
-    pub condition: Option<String>,
+    /// Python expression that must be true: its text and its parsed form.
+    pub condition: Option<(String, Expression)>,
     /// Name of the function, if it was set by name.
     pub function: Option<String>,
     /// Whether it stops.
@@ -42,6 +44,9 @@ pub enum Verdict {
     /// Stop and say why it cannot be told.
     Unsure(String),
 }
+
+/// Asks a breakpoint's condition at a stop.
+pub type Judge<'j> = &'j mut dyn FnMut(&Breakpoint, u64) -> Result<Verdict, TraceError>;
 
 /// A breakpoint was hit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +93,7 @@ impl Timeline {
         breaks: &mut [Breakpoint],
         from: u64,
         until: u64,
-        judge: &mut dyn FnMut(&Breakpoint, u64) -> Result<Verdict, TraceError>,
+        judge: Judge<'_>,
     ) -> Result<Option<Hit>, TraceError> {
         let until = until.min(self.len());
         if from >= until {
@@ -122,7 +127,7 @@ impl Timeline {
         breaks: &mut [Breakpoint],
         before: u64,
         least: u64,
-        judge: &mut dyn FnMut(&Breakpoint, u64) -> Result<Verdict, TraceError>,
+        judge: Judge<'_>,
     ) -> Result<Option<Hit>, TraceError> {
         if before == 0 || before <= least {
             return Ok(None);
@@ -133,34 +138,27 @@ impl Timeline {
             && found >= first
         {
             let view = self.view(found)?;
-            let crossings = self.crossings(breaks, found)?;
-            // Conditions are asked forwards: walking a block backwards would replay it each time.
-            let mut verdicts = Vec::new();
-            for stop in crossings.iter().filter(|stop| **stop >= least && **stop < before) {
-                let at = view.get(*stop).map(|record| (record.code, record.line));
-                for index in 0..breaks.len() {
-                    let breakpoint = &breaks[index];
-                    if breakpoint.enabled
-                        && breakpoint.condition.is_some()
-                        && at.is_some_and(|at| breakpoint.places.binary_search(&at).is_ok())
-                    {
-                        verdicts.push((*stop, breakpoint.number, judge(breakpoint, *stop)?));
+            let mut crossings = self.crossings(breaks, found)?;
+            crossings.retain(|stop| *stop >= least && *stop < before);
+            // Conditions are asked forwards, since walking a block backwards would replay it for
+            // each; but by growing parts from the end, since the last hit ends the search.
+            let mut end = crossings.len();
+            let mut part = FIRST_PART;
+            while end > 0 {
+                let begin = end.saturating_sub(part);
+                let asked = &crossings[begin..end];
+                let verdicts = verdicts(breaks, &view, asked, judge)?;
+                for stop in asked.iter().rev() {
+                    let mut known = |breakpoint: &Breakpoint, stop: u64| {
+                        let verdict = verdicts.get(&(stop, breakpoint.number));
+                        Ok(verdict.cloned().unwrap_or(Verdict::True))
+                    };
+                    if let Some(hit) = cross(breaks, &view, *stop, &mut known)? {
+                        return Ok(Some(hit));
                     }
                 }
-            }
-            for stop in crossings.into_iter().rev() {
-                if stop < least || stop >= before {
-                    continue;
-                }
-                let mut known = |breakpoint: &Breakpoint, stop: u64| {
-                    let mut found = verdicts
-                        .iter()
-                        .filter(|(at, number, _)| *at == stop && *number == breakpoint.number);
-                    Ok(found.next().map_or(Verdict::True, |(_, _, verdict)| verdict.clone()))
-                };
-                if let Some(hit) = cross(breaks, &view, stop, &mut known)? {
-                    return Ok(Some(hit));
-                }
+                end = begin;
+                part *= 8;
             }
             if found == 0 {
                 break;
@@ -247,12 +245,37 @@ impl Timeline {
     }
 }
 
+/// Crossings asked first on the way back.
+const FIRST_PART: usize = 32;
+
+/// What the conditions say at these crossings.
+fn verdicts(
+    breaks: &[Breakpoint],
+    view: &super::View,
+    stops: &[u64],
+    judge: Judge<'_>,
+) -> Result<FxHashMap<(u64, usize), Verdict>, TraceError> {
+    let mut verdicts = FxHashMap::default();
+    for stop in stops {
+        let Some(at) = view.get(*stop).map(|record| (record.code, record.line)) else { continue };
+        for breakpoint in breaks {
+            if breakpoint.enabled
+                && breakpoint.condition.is_some()
+                && breakpoint.places.binary_search(&at).is_ok()
+            {
+                verdicts.insert((*stop, breakpoint.number), judge(breakpoint, *stop)?);
+            }
+        }
+    }
+    Ok(verdicts)
+}
+
 /// `bdb.effective`: the first breakpoint of this line that is in effect.
 fn cross(
     breaks: &mut [Breakpoint],
     view: &super::View,
     stop: u64,
-    judge: &mut dyn FnMut(&Breakpoint, u64) -> Result<Verdict, TraceError>,
+    judge: Judge<'_>,
 ) -> Result<Option<Hit>, TraceError> {
     let Some(record) = view.get(stop) else { return Ok(None) };
     let at = (record.code, record.line);

@@ -52,6 +52,12 @@ struct Walker {
     kind: StopKind,
 }
 
+impl Walker {
+    const fn at(block: usize, machine: Machine, steps: Steps, stop: Option<u64>) -> Self {
+        Self { block, machine, steps, stop, value: None, line: 0, kind: StopKind::Line }
+    }
+}
+
 impl Timeline {
     /// A timeline of an open trace.
     #[must_use]

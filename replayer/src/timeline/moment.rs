@@ -1,6 +1,6 @@
 //! The state at a stop: the thread, its stack, what is returned or raised.
 
-use super::view::{apply, machine_at};
+use super::view::{View, apply, machine_at};
 use super::{Timeline, Walker};
 use crate::machine::{Frame, StopKind};
 use crate::steps::Steps;
@@ -36,31 +36,44 @@ impl Timeline {
     /// # Errors
     /// If the trace cannot be read there.
     pub fn moment(&self, stop: u64) -> Result<Option<Moment>, TraceError> {
+        self.moment_of(stop, usize::MAX)
+    }
+
+    /// The state at a stop with only the innermost frame: what a condition looks at.
+    ///
+    /// # Errors
+    /// If the trace cannot be read there.
+    pub fn innermost(&self, stop: u64) -> Result<Option<Moment>, TraceError> {
+        self.moment_of(stop, 1)
+    }
+
+    fn moment_of(&self, stop: u64, levels: usize) -> Result<Option<Moment>, TraceError> {
         if stop >= self.len() {
             return Ok(None);
         }
         let block = self.trace.block_of_stop(stop);
+        let view = self.view(block)?;
         let mut slot = self.walker.borrow_mut();
         let usable = slot
             .take()
             .filter(|walker| walker.block == block && walker.stop.is_none_or(|at| at <= stop));
-        let mut walker = match usable {
-            Some(walker) => walker,
-            None => Walker {
-                block,
-                machine: machine_at(&self.trace, block)?,
-                steps: Steps::default(),
-                stop: None,
-                value: None,
-                line: 0,
-                kind: StopKind::Line,
-            },
+        // A mark tells the stacks behind its stop, not what was shown there.
+        let mark = view.marks.iter().rev().find(|mark| mark.stop < stop);
+        let nearer =
+            |walker: &Walker| mark.is_none_or(|mark| walker.stop.is_some_and(|at| at >= mark.stop));
+        let mut walker = match (usable.filter(nearer), mark) {
+            (Some(walker), _) => walker,
+            (None, Some(mark)) => {
+                Walker::at(block, mark.machine.clone(), mark.steps.clone(), Some(mark.stop))
+            }
+            (None, None) => {
+                Walker::at(block, machine_at(&self.trace, block)?, Steps::default(), None)
+            }
         };
-        self.walk(&mut walker, stop)?;
+        self.walk(&view, &mut walker, stop)?;
         let thread = walker.machine.thread();
-        let mut stack: Vec<Level> = walker
-            .machine
-            .stack(thread)
+        let frames = walker.machine.stack(thread);
+        let mut stack: Vec<Level> = frames[frames.len().saturating_sub(levels)..]
             .iter()
             .map(|frame| Level {
                 frame: frame.clone(),
@@ -75,11 +88,10 @@ impl Timeline {
         Ok(Some(moment))
     }
 
-    fn walk(&self, walker: &mut Walker, stop: u64) -> Result<(), TraceError> {
+    fn walk(&self, view: &View, walker: &mut Walker, stop: u64) -> Result<(), TraceError> {
         if walker.stop == Some(stop) {
             return Ok(());
         }
-        let view = self.view(walker.block)?;
         while let Some(event) = walker.steps.next(view.block.raw())? {
             let mut reached = None;
             apply(&self.trace, walker.block, &mut walker.machine, &event, |machine, event| {

@@ -25,6 +25,22 @@ pub struct Record {
     pub raised: u64,
 }
 
+/// The stacks just behind a stop, and the place in the block.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    /// The stop.
+    pub stop: u64,
+    /// The stacks.
+    pub machine: Machine,
+    /// The events that follow.
+    pub steps: Steps,
+}
+
+/// Stops between two marks.
+const MARK_EVERY: usize = 2048;
+/// Frames up to which marks are kept: they copy every stack.
+const MARK_FRAMES: usize = 300;
+
 /// The stops of a block.
 #[derive(Debug)]
 pub struct View {
@@ -34,6 +50,8 @@ pub struct View {
     pub stops: Vec<Record>,
     /// The decoded block.
     pub block: Arc<DecodedBlock>,
+    /// Places to walk from: just behind a stop, ascending.
+    pub marks: Vec<Mark>,
 }
 
 impl View {
@@ -47,11 +65,10 @@ impl View {
         let mut machine = machine_at(trace, number)?;
         let mut stops = Vec::with_capacity((bounds.end_stop - bounds.first_stop) as usize);
         let mut steps = Steps::default();
+        let mut marks = Vec::new();
+        let mut next_mark = MARK_EVERY;
         while let Some(event) = steps.next(block.raw())? {
             apply(trace, number, &mut machine, &event, |machine, event| {
-                if matches!(event, Event::Local { .. }) {
-                    return;
-                }
                 let Some(stop) = machine.apply(event) else { return };
                 let thread = machine.thread();
                 let stack = machine.stack(thread);
@@ -69,8 +86,18 @@ impl View {
                     },
                 });
             })?;
+            if stops.len() >= next_mark {
+                next_mark = stops.len() + MARK_EVERY;
+                if machine.frame_count() <= MARK_FRAMES {
+                    marks.push(Mark {
+                        stop: bounds.first_stop + stops.len() as u64 - 1,
+                        machine: machine.clone(),
+                        steps: steps.clone(),
+                    });
+                }
+            }
         }
-        Ok(Self { first: bounds.first_stop, stops, block })
+        Ok(Self { first: bounds.first_stop, stops, block, marks })
     }
 
     /// The number after its last stop.
