@@ -91,7 +91,7 @@ impl Eval<'_> {
         if matches!(x, Val::Complex(..)) || matches!(y, Val::Complex(..)) {
             return complexes(op, complex(x)?, complex(y)?);
         }
-        floats(op, float(x)?, float(y)?)
+        floats(op, float(x)?, float(y)?, self.minor)
     }
 
     fn ints(&self, op: Op, a: &BigInt, b: &BigInt) -> R<Option<Val>> {
@@ -128,7 +128,8 @@ impl Eval<'_> {
                     if a.is_zero() {
                         return zero("0.0 cannot be raised to a negative power");
                     }
-                    return floats(op, float(&Val::int(a.clone()))?, float(&Val::int(b.clone()))?);
+                    let (a, b) = (float(&Val::int(a.clone()))?, float(&Val::int(b.clone()))?);
+                    return floats(op, a, b, self.minor);
                 }
                 let small = a.bits() <= 1;
                 let Some(power) = b.to_u32().or(if small { Some(0) } else { None }) else {
@@ -424,7 +425,7 @@ pub(super) fn float_floor(a: f64, b: f64) -> f64 {
     if div - floor > 0.5 { floor + 1.0 } else { floor }
 }
 
-fn floats(op: Op, a: f64, b: f64) -> R<Option<Val>> {
+fn floats(op: Op, a: f64, b: f64, minor: u32) -> R<Option<Val>> {
     let zero = |message: &str| python("ZeroDivisionError", message);
     Ok(Some(Val::Float(match op {
         Op::Add => a + b,
@@ -434,6 +435,7 @@ fn floats(op: Op, a: f64, b: f64) -> R<Option<Val>> {
         Op::Div => a / b,
         Op::FloorDiv if b == 0.0 => return zero("float floor division by zero"),
         Op::FloorDiv => float_floor(a, b),
+        Op::Mod if b == 0.0 && minor >= 13 => return zero("float modulo by zero"),
         Op::Mod if b == 0.0 => return zero("float modulo"),
         Op::Mod => float_mod(a, b),
         Op::Pow => return power(a, b).map(Some),

@@ -89,11 +89,10 @@ impl Eval<'_> {
                 return Ok(value);
             }
         }
-        if let Some(owner) = state.fields.as_ref().filter(|_| state.kind != Kind::Instance) {
-            let _ = owner;
-            if !matches!(state.kind, Kind::Exception | Kind::Function) {
-                return unsupported(format!("attribute {name} of an object of this type"));
-            }
+        if state.fields.is_some()
+            && !matches!(state.kind, Kind::Instance | Kind::Exception | Kind::Function)
+        {
+            return unsupported(format!("attribute {name} of an object of this type"));
         }
         if matches!(state.kind, Kind::Opaque | Kind::DateTime | Kind::Generator) {
             return unsupported(format!("attribute {name} of an object of an opaque C type"));
@@ -341,10 +340,10 @@ impl Eval<'_> {
         {
             return Ok(dict);
         }
-        if let Some(dict) = &dict {
-            if let Some(value) = self.find_item(dict, &Val::str(name))? {
-                return self.got(value);
-            }
+        if let Some(dict) = &dict
+            && let Some(value) = self.find_item(dict, &Val::str(name))?
+        {
+            return self.got(value);
         }
         if let Some(value) = field(&state, name) {
             return self.recorded(value);

@@ -1092,7 +1092,10 @@ fn parse_int(text: &[u8], base: u32, minor: u32) -> R<Val> {
         (0, Some(radix)) => (radix, &lower[2..]),
         (base, Some(radix)) if base == radix => (radix, &lower[2..]),
         (0, None) => {
-            if lower.len() > 1 && lower.starts_with('0') && lower.trim_matches(['0', '_']) != "" {
+            if lower.len() > 1
+                && lower.starts_with('0')
+                && !lower.trim_matches(['0', '_']).is_empty()
+            {
                 return fail();
             }
             (10, lower.as_str())

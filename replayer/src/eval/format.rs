@@ -233,7 +233,7 @@ impl Eval<'_> {
     }
 
     fn template(&self, text: &[u8], args: &Args, auto: &mut usize, depth: usize) -> R<Vec<u8>> {
-        if depth > 1 {
+        if depth > 1 && text.contains(&b'{') {
             return value_error("Max string recursion exceeded");
         }
         let mut out = Vec::new();

@@ -19,6 +19,8 @@ mod plain;
 mod run;
 mod strings;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod val;
 
 pub use complete::completions;

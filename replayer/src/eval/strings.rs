@@ -347,12 +347,9 @@ impl Eval<'_> {
             }
             "isupper" | "islower" if text.is_ascii() => {
                 no_args()?;
-                let (yes, no): (fn(&u8) -> bool, fn(&u8) -> bool) = if name == "isupper" {
-                    (u8::is_ascii_uppercase, u8::is_ascii_lowercase)
-                } else {
-                    (u8::is_ascii_lowercase, u8::is_ascii_uppercase)
-                };
-                Val::Bool(text.iter().any(yes) && !text.iter().any(no))
+                let upper = text.iter().any(u8::is_ascii_uppercase);
+                let lower = text.iter().any(u8::is_ascii_lowercase);
+                Val::Bool(upper != lower && upper == (name == "isupper"))
             }
             "isidentifier" if text.is_ascii() => {
                 no_args()?;

@@ -367,32 +367,12 @@ fn is_harmless(facts: &Facts, name: &str) -> bool {
                             | "__neg__"
                     ))
         }
-        "enum" => {
-            !matches!(
-                name,
-                "__or__"
-                    | "__and__"
-                    | "__xor__"
-                    | "__invert__"
-                    | "__contains__"
-                    | "__iter__"
-                    | "__len__"
-                    | "__bool__"
-                    | "__str__"
-                    | "__format__"
-                    | "__repr__"
-            ) || (matches!(
-                name,
-                "__contains__"
-                    | "__iter__"
-                    | "__len__"
-                    | "__bool__"
-                    | "__or__"
-                    | "__and__"
-                    | "__xor__"
-                    | "__invert__"
-            ) && !facts.qualname.contains("Flag"))
-        }
+        "enum" => match name {
+            "name" | "value" | "__str__" | "__format__" | "__repr__" => false,
+            "__or__" | "__and__" | "__xor__" | "__invert__" | "__contains__" | "__iter__"
+            | "__len__" | "__bool__" => !facts.qualname.contains("Flag"),
+            _ => true,
+        },
         // Interfaces: no contents of their own; comparison and truth come from their methods.
         "collections.abc" | "_collections_abc" => {
             matches!(

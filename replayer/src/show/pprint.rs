@@ -275,18 +275,13 @@ impl Printer<'_> {
 
     fn bytes(&mut self, bytes: &[u8], array: bool, indent: usize, allowance: usize, level: usize) {
         let (mut indent, mut allowance) = (indent, allowance);
-        let parens = level == 0 || array;
+        let parens = level == 0;
         if array {
             self.out.push_str("bytearray(");
             indent += 10;
             allowance += 1;
-            let parens = bytes.len() > 4;
-            if parens {
-                indent += 1;
-                allowance += 1;
-            }
             let chunks = wrap_bytes(bytes, WIDTH as i64 - indent as i64, allowance as i64);
-            self.chunks(&chunks, indent, parens);
+            self.chunks(&chunks, indent, false);
             self.out.push(')');
             return;
         }
