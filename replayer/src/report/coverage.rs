@@ -1,8 +1,9 @@
 //! Which lines of the recorded files ran, and how often.
 //!
-//! Executable lines are those that the recorded code objects have instructions for, and those of
-//! the code nested in them that never ran, as far as the source tells. Hits are line events.
+//! Executable lines are the statements of the recorded source, also of code that never ran;
+//! without a source, the lines that the recorded code has instructions for. Hits are line events.
 
+use super::statements::{Statements, statements};
 use crate::timeline::Timeline;
 use moviola_format::read::{Trace, TraceError};
 use std::collections::BTreeMap;
@@ -47,6 +48,9 @@ impl FileCoverage {
     }
 }
 
+/// `CO_OPTIMIZED`.
+const OPTIMIZED: u32 = 1;
+
 fn percent(part: u64, whole: u64) -> u64 {
     if whole == 0 || part == whole {
         return 100;
@@ -76,6 +80,7 @@ pub fn coverage(trace: &Trace, options: &Options) -> Result<Vec<FileCoverage>, T
     };
     let mut files: BTreeMap<String, FileCoverage> = BTreeMap::new();
     let mut names: Vec<Option<String>> = Vec::new();
+    let mut sources: BTreeMap<String, Option<Statements>> = BTreeMap::new();
     for code in trace.codes() {
         let file = crate::export::absolute(meta("cwd"), &code.filename);
         let shown = !code.filename.starts_with('<') && inside(&file);
@@ -83,35 +88,68 @@ pub fn coverage(trace: &Trace, options: &Options) -> Result<Vec<FileCoverage>, T
         if !shown {
             continue;
         }
-        let entry = files
-            .entry(file.clone())
-            .or_insert_with(|| FileCoverage { filename: file, ..FileCoverage::default() });
-        for line in &code.lines {
-            // A function's own first line runs with the code around it.
-            let own = *line == code.first_line && code.lines.len() > 1 && code.name != "<module>";
-            if !own {
-                entry.lines.entry(*line).or_insert(0);
+        let source = sources.entry(file.clone()).or_insert_with(|| {
+            let text = trace.source(&code.filename).or_else(|| trace.source(&file));
+            text.and_then(|text| statements(&text))
+        });
+        let entry = files.entry(file.clone()).or_insert_with(|| {
+            let mut entry = FileCoverage { filename: file, ..FileCoverage::default() };
+            if let Some(source) = source {
+                entry.lines.extend(source.lines().map(|line| (line, 0)));
+                let functions = source.functions.iter();
+                entry.functions = functions.map(|(_, def, name)| (*def, name.clone(), 0)).collect();
+            }
+            entry
+        });
+        if source.is_none() {
+            // Without the source, the lines that the recorded code has instructions for.
+            for line in &code.lines {
+                let own =
+                    *line == code.first_line && code.lines.len() > 1 && code.name != "<module>";
+                if !own {
+                    entry.lines.entry(*line).or_insert(0);
+                }
             }
         }
-        let made_up = code.name.starts_with('<');
-        if !made_up {
+        if !code.name.starts_with('<') {
             let calls = trace.call_hits(code.id).total()?;
+            let defined = source.as_ref().and_then(|source| {
+                let mut found = source.functions.iter().filter(|(first, def, name)| {
+                    (*first == code.first_line || *def == code.first_line) && *name == code.qualname
+                });
+                found.next().map(|(_, def, _)| *def)
+            });
+            let line = defined.unwrap_or(code.first_line);
             match entry
                 .functions
                 .iter_mut()
-                .find(|(line, name, _)| *line == code.first_line && *name == code.qualname)
+                .find(|(at, name, _)| *at == line && *name == code.qualname)
             {
                 Some((_, _, count)) => *count += calls,
-                None => entry.functions.push((code.first_line, code.qualname.clone(), calls)),
+                // Class bodies are no functions.
+                None if code.flags & OPTIMIZED != 0 => {
+                    entry.functions.push((line, code.qualname.clone(), calls));
+                }
+                None => {}
             }
         }
     }
     for (code, line, count) in trace.all_line_hits()? {
         let name = usize::try_from(code).ok().and_then(|code| names.get(code));
-        if let Some(Some(name)) = name
-            && let Some(file) = files.get_mut(name)
-        {
-            *file.lines.entry(line).or_insert(0) += count;
+        let Some(Some(name)) = name else { continue };
+        let Some(file) = files.get_mut(name) else { continue };
+        match sources.get(name) {
+            Some(Some(source)) => {
+                // A line in the middle of a statement tells that the statement ran.
+                let Some(first) = source.first_of.get(&line) else { continue };
+                let hits = file.lines.entry(*first).or_insert(0);
+                if *first == line {
+                    *hits += count;
+                } else {
+                    *hits = (*hits).max(1);
+                }
+            }
+            _ => *file.lines.entry(line).or_insert(0) += count,
         }
     }
     let mut files: Vec<FileCoverage> = files.into_values().collect();

@@ -1,3 +1,4 @@
 //! Reports over a whole recording. Computes only: how they look on a page is up to the caller.
 
 pub mod coverage;
+mod statements;

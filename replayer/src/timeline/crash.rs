@@ -19,8 +19,7 @@ impl Timeline {
             record.kind == StopKind::Line
                 && self.code(u64::from(record.code)).is_some_and(|code| {
                     code.name == "<module>"
-                        && !code.filename.contains("/lib/python3.")
-                        && !code.filename.starts_with("<frozen")
+                        && !self.is_library(record.code)
                         && (script.is_empty()
                             || !script.ends_with(".py")
                             || self.canonic(&code.filename) == self.canonic(script))

@@ -100,6 +100,9 @@ impl Timeline {
         let from = moment.stop + 1;
         // At a return stop the frame is done: pdb then steps.
         let leaving = at.is_top() && moment.kind.is_return();
+        if leaving && moment.stack.len() == 1 {
+            return self.outside_forward(from, thread);
+        }
         match verb {
             Verb::Step => self.step_forward(from, thread),
             Verb::Next | Verb::Until(_) if leaving => self.step_forward(from, thread),
@@ -123,6 +126,28 @@ impl Timeline {
             }
             from = stop + 1;
         }
+    }
+
+    /// Behind the outermost frame: what the interpreter runs of its own there is passed over.
+    fn outside_forward(&self, from: u64, thread: u32) -> Result<Option<u64>, TraceError> {
+        self.find_forward(from, Seek::Anything, |_, record| {
+            record.thread == thread && !self.is_library(record.code)
+        })
+    }
+
+    /// Before the outermost frame, likewise.
+    fn outside_backward(&self, before: u64, thread: u32) -> Result<Option<u64>, TraceError> {
+        self.find_backward(before, Seek::Anything, |_, record| {
+            record.thread == thread && !self.is_library(record.code)
+        })
+    }
+
+    /// Code of Python's own, not of the program.
+    #[must_use]
+    pub fn is_library(&self, code: u32) -> bool {
+        self.code(u64::from(code)).is_none_or(|code| {
+            code.filename.contains("/lib/python3.") || code.filename.starts_with("<frozen")
+        })
     }
 
     /// pdb passes over a StopIteration inside a generator that has no traceback.
@@ -208,6 +233,10 @@ impl Timeline {
     /// # Errors
     /// If the trace cannot be read on the way.
     pub fn backward(&self, at: Selected<'_>, verb: Verb) -> Result<Option<u64>, TraceError> {
+        let moment = at.moment;
+        if moment.stack.len() == 1 && moment.kind == StopKind::Call {
+            return self.outside_backward(moment.stop, moment.thread as u32);
+        }
         match verb {
             Verb::Step => self.step_backward(at.moment.stop, at.moment.thread as u32),
             Verb::Next => self.in_frame_backward(at, u32::MAX, false),
