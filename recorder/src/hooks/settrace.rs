@@ -7,14 +7,15 @@
 
 use super::code::{FIRST_RESUME, IS_YIELD};
 use super::frames::{self, Entry, Exit};
-use crate::cpython::objects::tuple_items;
+use crate::cpython::objects::{DICT_VERSION, rd, tuple_items};
 use crate::cpython::version as v;
 use crate::cpython::{Frame, field, thread_state};
 use crate::process::wrap::{self, Gil};
 use crate::rec::{Recorder, recorder};
 use pyo3_ffi::{
-    METH_O, METH_VARARGS, Py_AddPendingCall, Py_TYPE, PyCFunction, PyInterpreterState_Main,
-    PyInterpreterState_ThreadHead, PyObject, PyThreadState, PyThreadState_Next, PyTuple_Type,
+    METH_O, METH_VARARGS, Py_AddPendingCall, Py_TYPE, PyCFunction, PyDict_Type,
+    PyInterpreterState_Main, PyInterpreterState_ThreadHead, PyObject, PyThreadState,
+    PyThreadState_Next, PyTuple_Type,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ffi::{c_int, c_void};
@@ -124,12 +125,18 @@ unsafe fn record(rec: *mut Recorder, frame_object: *mut PyObject, what: c_int, a
         match what {
             LINE => {
                 (*rec).enter();
+                namespaces(rec, frame);
                 let Some(shadow) = frames::current(rec, frame) else { return };
                 let Some(unit) = (*shadow.info).unit(at) else { return };
                 let (line, effects) = (unit.line, unit.effects);
                 frames::line(rec, &raw mut *shadow, line, effects);
             }
             CALL => {
+                (*rec).enter();
+                // What the caller's line has changed by name so far.
+                if let Some(caller) = (*rec).threads.shadow().stack.last().copied() {
+                    namespaces(rec, caller.frame);
+                }
                 let info = (*rec).codes.info(frame.code());
                 let flags = (*info).unit(at).map_or(0, |unit| unit.flags);
                 // A generator that never started begins with the exception thrown into it.
@@ -145,6 +152,8 @@ unsafe fn record(rec: *mut Recorder, frame_object: *mut PyObject, what: c_int, a
                 frames::enter(rec, frame, info, entry);
             }
             RETURN => {
+                (*rec).enter();
+                namespaces(rec, frame);
                 let info = (*rec).codes.info(frame.code());
                 let flags = (*info).unit(at).map_or(0, |unit| unit.flags);
                 if arg.is_null() {
@@ -156,6 +165,8 @@ unsafe fn record(rec: *mut Recorder, frame_object: *mut PyObject, what: c_int, a
                 }
             }
             EXCEPTION => {
+                (*rec).enter();
+                namespaces(rec, frame);
                 let value = if !arg.is_null() && Py_TYPE(arg) == &raw mut PyTuple_Type {
                     tuple_items(arg).get(1).copied()
                 } else {
@@ -164,6 +175,27 @@ unsafe fn record(rec: *mut Recorder, frame_object: *mut PyObject, what: c_int, a
                 frames::raise(rec, frame, value.unwrap_or(std::ptr::null_mut()));
             }
             _ => {}
+        }
+    }
+}
+
+/// Versions of dicts are unique in the process: that of the globals last looked at.
+static GLOBALS_SEEN: Gil<u64> = Gil::new(0);
+
+/// Tells what was changed in the frame's namespaces, by whatever means.
+#[inline]
+unsafe fn namespaces(rec: *mut Recorder, frame: Frame) {
+    // SAFETY: the frame is alive, and so are its dicts; the globals are always an exact dict.
+    unsafe {
+        let globals = frame.globals();
+        let version: u64 = rd(globals, DICT_VERSION);
+        if version != GLOBALS_SEEN.get() {
+            GLOBALS_SEEN.set(version);
+            crate::values::namespace_changed(rec, globals);
+        }
+        let names = frame.namespace();
+        if names != globals && !names.is_null() && Py_TYPE(names) == &raw mut PyDict_Type {
+            crate::values::namespace_changed(rec, names);
         }
     }
 }

@@ -61,8 +61,15 @@ pub unsafe fn namespace(rec: *mut Recorder, dict: Obj) -> u64 {
         if dict.is_null() || ffi::Py_TYPE(dict) != &raw mut ffi::PyDict_Type {
             return 0;
         }
+        // What was told of it before may be out of date by now: 3.11 cannot watch dicts.
+        let stale = cfg!(not(Py_3_12))
+            && (*rec).heap.known(dict).is_some()
+            && !(*rec).heap.shadows.contains_key(&(dict as usize));
         match prepare(rec, dict) {
             Val::Ref(id) => {
+                if stale {
+                    watch::dict::reread(rec, dict);
+                }
                 watch::namespace::follow(rec, dict);
                 id
             }
