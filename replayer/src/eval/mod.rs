@@ -8,6 +8,7 @@ mod attr;
 mod call;
 mod compare;
 mod complete;
+mod construct;
 mod error;
 mod format;
 mod item;

@@ -190,7 +190,13 @@ impl<'s> Eval<'s> {
             _ => None,
         };
         if let Some(value) = special {
-            return self.recorded(&value);
+            let value = self.recorded(&value)?;
+            if name == "__exception__" {
+                // pdb's pair of type and value.
+                let class = Class::of(&value, self.objects)?.value();
+                return Ok(Val::tuple(vec![class, value]));
+            }
+            return Ok(value);
         }
         if let Some(name) = builtin_name(name) {
             return Ok(Val::Type(name));

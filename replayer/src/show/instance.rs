@@ -376,6 +376,14 @@ impl Writer<'_> {
             Repr::NamedTuple(names) => self.named_tuple(id, &class, &names),
             Repr::Enum => self.enum_member(id, state, &class),
             Repr::Counter => self.counter(id, state, &class),
+            Repr::Path => match path_text(state, self) {
+                Some(text) => {
+                    let _ = write!(self.out, "{}(", class.name());
+                    self.value(&Val::str(&text));
+                    self.out.push(')');
+                }
+                None => self.structural(id, state, &class),
+            },
             Repr::Namespace => self.namespace(id, state),
             Repr::Payload(kind) => {
                 let full = state.kind == Kind::Instance;
@@ -429,6 +437,7 @@ impl Writer<'_> {
                 }
                 ("collections", "Counter") => return Repr::Counter,
                 ("types", "SimpleNamespace") => return Repr::Namespace,
+                ("pathlib" | "pathlib._local", "PosixPath" | "PurePosixPath") => return Repr::Path,
                 ("abc", "ABC") | ("typing", "Generic" | "Protocol") => {}
                 ("builtins", "object") => return Repr::Structural,
                 ("builtins", "BaseExceptionGroup" | "ExceptionGroup") => return Repr::Exception,
@@ -577,6 +586,11 @@ impl Writer<'_> {
     fn structural(&mut self, id: u64, state: &ObjectState, class: &Class) {
         self.exact = false;
         let name = class.full_name();
+        if state.kind == Kind::Opaque && name != "object" {
+            let reason = moviola_format::event::Reason::Opaque.text();
+            let _ = write!(self.out, "<{name}, contents not recorded: {reason}>");
+            return;
+        }
         let cycle = format!("<{name} ...>");
         let base = match class {
             Class::Recorded(facts) => facts.base,
@@ -643,6 +657,7 @@ enum Repr {
     NamedTuple(Vec<String>),
     Enum,
     Counter,
+    Path,
     Namespace,
     Payload(Kind),
     Float,
@@ -721,4 +736,50 @@ pub(super) fn is_generated(writer: &Writer<'_>, function: &OwnedValue) -> bool {
 fn enum_like(writer: &Writer<'_>, class: &Class, found: &OwnedValue) -> bool {
     class.derives_named("enum", "Enum", writer.objects)
         && writer.code_file(found).is_some_and(|file| file.ends_with("/enum.py"))
+}
+
+/// `str` of a POSIX path, from what `pathlib` keeps in it.
+fn path_text(state: &ObjectState, writer: &Writer<'_>) -> Option<String> {
+    let part = |name| field(state, name).or_else(|| entry(state.attrs.as_ref(), name));
+    let objects = writer.objects;
+    if let Some(whole) = part("_str").and_then(|whole| text(whole, objects)) {
+        return Some(whole);
+    }
+    let texts = |name| -> Option<Vec<String>> {
+        elements(part(name), objects)?.iter().map(|one| text(one, objects)).collect()
+    };
+    let plain = |root: &str, parts: &[String]| {
+        if root.is_empty() && parts.is_empty() {
+            return ".".to_owned();
+        }
+        format!("{root}{}", parts.join("/"))
+    };
+    if let Some(parts) = texts("_parts") {
+        // 3.11: the first part is the root, if there is one.
+        return Some(match parts.split_first() {
+            Some((root, rest)) if root.starts_with('/') => plain(root, rest),
+            _ => plain("", &parts),
+        });
+    }
+    // Later versions keep the arguments and split them when asked.
+    let mut joined = String::new();
+    for raw in texts("_raw_paths")? {
+        if raw.starts_with('/') {
+            joined = raw;
+        } else if joined.is_empty() || joined.ends_with('/') {
+            joined.push_str(&raw);
+        } else {
+            joined.push('/');
+            joined.push_str(&raw);
+        }
+    }
+    let slashes = joined.len() - joined.trim_start_matches('/').len();
+    let root = match slashes {
+        0 => "",
+        2 => "//",
+        _ => "/",
+    };
+    let parts: Vec<String> =
+        joined.split('/').filter(|one| !one.is_empty() && *one != ".").map(str::to_owned).collect();
+    Some(plain(root, &parts))
 }
