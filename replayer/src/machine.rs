@@ -75,13 +75,16 @@ pub struct Stop {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Leaving {
     Nobody,
-    For(u64),
-    Suspended(u64),
+    ForGood,
+    Suspended,
 }
 
 /// All stacks.
 #[derive(Debug, Clone)]
 pub struct Machine {
+    /// The current thread's stack, kept out of the map: nearly every event looks at it.
+    running: Vec<Frame>,
+    /// The other threads' stacks.
     threads: FxHashMap<u64, Vec<Frame>>,
     suspended: FxHashMap<u64, Frame>,
     first_lines: Vec<u32>,
@@ -97,6 +100,7 @@ impl Machine {
     #[must_use]
     pub fn new(codes: &[CodeInfo]) -> Self {
         Self {
+            running: Vec::new(),
             threads: FxHashMap::default(),
             suspended: FxHashMap::default(),
             first_lines: codes.iter().map(|code| code.first_line).collect(),
@@ -122,7 +126,11 @@ impl Machine {
         machine.next_activation = first_activation;
         for thread in &stacks.threads {
             let frames = thread.frames.iter().map(|frame| stored(frame)).collect();
-            machine.threads.insert(thread.thread, frames);
+            if thread.thread == machine.current {
+                machine.running = frames;
+            } else {
+                machine.threads.insert(thread.thread, frames);
+            }
         }
         machine
     }
@@ -148,13 +156,17 @@ impl Machine {
     /// A thread's frames, outermost first.
     #[must_use]
     pub fn stack(&self, thread: u64) -> &[Frame] {
+        if thread == self.current {
+            return &self.running;
+        }
         self.threads.get(&thread).map_or(&[], Vec::as_slice)
     }
 
     /// Frames of all threads, suspended ones included.
     #[must_use]
     pub fn frame_count(&self) -> usize {
-        self.threads.values().map(Vec::len).sum::<usize>() + self.suspended.len()
+        let others = self.threads.values().map(Vec::len).sum::<usize>();
+        self.running.len() + others + self.suspended.len()
     }
 
     /// Number of the next stop.
@@ -195,7 +207,14 @@ impl Machine {
             }
             Event::Thread { thread } | Event::ThreadStart { thread, .. } => {
                 self.leave();
-                self.current = *thread;
+                if *thread != self.current {
+                    let next = self.threads.remove(thread).unwrap_or_default();
+                    let stack = std::mem::replace(&mut self.running, next);
+                    if !stack.is_empty() {
+                        self.threads.insert(self.current, stack);
+                    }
+                    self.current = *thread;
+                }
                 None
             }
             Event::Call { code, namespace, locals } => {
@@ -226,19 +245,19 @@ impl Machine {
             Event::Return { value } => {
                 self.leave();
                 let stop = self.stop_here(StopKind::Return, Some((*value).into()));
-                self.leaving = Leaving::For(self.current);
+                self.leaving = Leaving::ForGood;
                 Some(stop)
             }
             Event::Yield { value } => {
                 self.leave();
                 let stop = self.stop_here(StopKind::Yield, Some((*value).into()));
-                self.leaving = Leaving::Suspended(self.current);
+                self.leaving = Leaving::Suspended;
                 Some(stop)
             }
             Event::Unwind => {
                 self.leave();
                 let stop = self.stop_here(StopKind::Unwind, Some(OwnedValue::None));
-                self.leaving = Leaving::For(self.current);
+                self.leaving = Leaving::ForGood;
                 Some(stop)
             }
             Event::Raise { exception } => {
@@ -253,11 +272,11 @@ impl Machine {
     }
 
     fn top(&mut self) -> Option<&mut Frame> {
-        self.threads.get_mut(&self.current)?.last_mut()
+        self.running.last_mut()
     }
 
     fn push(&mut self, frame: Frame) {
-        self.threads.entry(self.current).or_default().push(frame);
+        self.running.push(frame);
     }
 
     fn go_on(&mut self, activation: u64, kind: StopKind) -> Option<Stop> {
@@ -291,11 +310,11 @@ impl Machine {
     fn leave(&mut self) {
         match self.leaving {
             Leaving::Nobody => return,
-            Leaving::For(thread) => {
-                self.threads.get_mut(&thread).and_then(Vec::pop);
+            Leaving::ForGood => {
+                self.running.pop();
             }
-            Leaving::Suspended(thread) => {
-                if let Some(frame) = self.threads.get_mut(&thread).and_then(Vec::pop) {
+            Leaving::Suspended => {
+                if let Some(frame) = self.running.pop() {
                     self.suspended.insert(frame.activation, frame);
                 }
             }
