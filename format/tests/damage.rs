@@ -13,6 +13,12 @@ use moviola_format::v1::{
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
+/// Rounds of the tests with random bytes; `MOVIOLA_FUZZ=n` for n times as many.
+fn rounds(usual: u64) -> u64 {
+    let times = std::env::var("MOVIOLA_FUZZ").ok().and_then(|times| times.parse().ok());
+    usual * times.unwrap_or(1)
+}
+
 fn sample(finish: bool) -> Vec<u8> {
     let mut program = Program::new(99);
     for _ in 0..5000 {
@@ -125,7 +131,7 @@ fn flipped_bits_are_found_or_harmless() {
     let truth = answers(&full, count);
     let mut rng = Rng::new(8);
     let (mut detected, mut harmless) = (0, 0);
-    for _ in 0..100 {
+    for _ in 0..rounds(100) {
         let mut bytes = whole.clone();
         let at = rng.below(bytes.len() as u64) as usize;
         bytes[at] ^= 1 << rng.below(8);
@@ -203,7 +209,7 @@ fn bombs_are_refused() {
 #[test]
 fn forged_indexes_do_no_harm() {
     let mut rng = Rng::new(77);
-    for round in 0..400_u64 {
+    for round in 0..rounds(400) {
         let strange = |rng: &mut Rng| match rng.below(6) {
             0 => 0,
             1 => 1,
@@ -316,7 +322,7 @@ fn random_payloads_do_no_harm() {
     let whole = sample(false);
     let all = sections(&whole);
     let mut rng = Rng::new(1234);
-    for _ in 0..120 {
+    for _ in 0..rounds(120) {
         let mut bytes = whole.clone();
         for _ in 0..1 + rng.below(3) {
             let (at, section) = all[rng.below(all.len() as u64) as usize];
