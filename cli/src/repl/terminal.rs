@@ -1,5 +1,5 @@
-//! Commands from a terminal: a line editor with history and completion. Ctrl-C drops the line,
-//! Ctrl-D quits.
+//! Commands from a terminal: a line editor with history and completion. Ctrl-C drops the line or
+//! ends the command that runs, Ctrl-D quits.
 
 use super::{END_OF_INPUT, show};
 use crate::ui;
@@ -13,6 +13,8 @@ use rustyline::validate::Validator;
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 use std::cell::RefCell;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Lines kept over sessions.
 const HISTORY_LINES: usize = 1_000;
@@ -57,6 +59,10 @@ pub fn run(engine: &mut Engine, mut last: Reply) {
             return super::pipe::run(engine, last);
         }
     };
+    let interrupt = Arc::clone(engine.interrupt());
+    // While a line is read the editor sees Ctrl-C itself. Should this fail, Ctrl-C ends Moviola
+    // during a command, as it would anyway.
+    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupt)).ok();
     editor.set_helper(Some(Words { engine: RefCell::new(engine) }));
     let history = history_file();
     if let Some(path) = &history {
@@ -74,6 +80,7 @@ pub fn run(engine: &mut Engine, mut last: Reply) {
             editor.add_history_entry(&line).ok();
         }
         let Some(words) = editor.helper() else { return };
+        interrupt.store(false, Ordering::Relaxed);
         last = words.engine.borrow_mut().execute(&line);
         if !show(&last) {
             break;

@@ -15,7 +15,7 @@ mod words;
 mod world;
 
 use crate::show::{Layout, escape};
-use crate::timeline::{Breakpoint, Moment, Timeline};
+use crate::timeline::{Breakpoint, Moment, Timeline, interrupted};
 use moviola_format::read::{Trace, TraceError};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
@@ -125,6 +125,13 @@ impl Engine {
         self.time.trace()
     }
 
+    /// Ends the command that runs, when set from a signal handler or another thread; see
+    /// [`Timeline::interrupt`].
+    #[must_use]
+    pub const fn interrupt(&self) -> &std::sync::Arc<std::sync::atomic::AtomicBool> {
+        self.time.interrupt()
+    }
+
     /// The position.
     #[must_use]
     pub const fn position(&self) -> u64 {
@@ -217,6 +224,11 @@ impl Engine {
         }
         match (command.run)(self, argument, out) {
             Ok(quit) => quit,
+            // What pdb says at Ctrl-C.
+            Err(error) if interrupted(&error) => {
+                out.say("--KeyboardInterrupt--");
+                false
+            }
             Err(error) => {
                 out.error(format!("cannot read the trace here: {error}"));
                 false

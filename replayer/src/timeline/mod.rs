@@ -24,6 +24,7 @@ use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Decoded blocks kept.
 const VIEWS: usize = 12;
@@ -37,6 +38,7 @@ pub struct Timeline {
     views: RefCell<Vec<(usize, Rc<View>)>>,
     walker: RefCell<Option<Walker>>,
     objects: RefCell<(u64, FxHashMap<u64, Arc<ObjectState>>)>,
+    interrupt: Arc<AtomicBool>,
 }
 
 /// Stacks part of the way through a block, so that a look a little later is cheap.
@@ -58,6 +60,12 @@ impl Walker {
     }
 }
 
+/// Whether this error only says that somebody wanted the command to end.
+#[must_use]
+pub fn interrupted(error: &TraceError) -> bool {
+    matches!(error, TraceError::Io { error, .. } if error.kind() == std::io::ErrorKind::Interrupted)
+}
+
 impl Timeline {
     /// A timeline of an open trace.
     #[must_use]
@@ -67,7 +75,15 @@ impl Timeline {
             views: RefCell::default(),
             walker: RefCell::default(),
             objects: RefCell::default(),
+            interrupt: Arc::default(),
         }
+    }
+
+    /// Set by a front end, from a signal handler or another thread, this makes a long search end
+    /// with [`interrupted`] before the next block. The front end clears it again.
+    #[must_use]
+    pub const fn interrupt(&self) -> &Arc<AtomicBool> {
+        &self.interrupt
     }
 
     /// The trace.
@@ -105,6 +121,10 @@ impl Timeline {
             let view = Rc::clone(&found.1);
             views.push(found);
             return Ok(view);
+        }
+        if self.interrupt.load(Ordering::Relaxed) {
+            let error = Arc::new(std::io::ErrorKind::Interrupted.into());
+            return Err(TraceError::Io { action: "finish the command", error });
         }
         let view = Rc::new(View::of(&self.trace, block)?);
         if views.len() >= VIEWS {
