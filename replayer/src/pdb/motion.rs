@@ -96,7 +96,10 @@ impl Engine {
         let digits = argument.strip_prefix('@').unwrap_or(argument);
         let stop = match argument {
             "start" => Some(self.start),
-            "end" => Some(self.crash.unwrap_or(count - 1)),
+            "end" => Some(match self.crash {
+                Some(crash) => crash,
+                None => self.time.finish()?,
+            }),
             _ => digits.parse().ok(),
         };
         let Some(stop) = stop else {
@@ -148,7 +151,7 @@ impl Engine {
 
     /// No stop ahead: to the exception that ended the program, or to the last stop.
     fn run_to_end(&mut self, out: &mut Output) -> Result<(), TraceError> {
-        let last = self.time.len().saturating_sub(1);
+        let last = self.time.finish()?;
         match self.crash {
             Some(crash) if crash > self.moment.stop => {
                 self.arrive(crash)?;

@@ -55,6 +55,34 @@ impl Timeline {
         self.first_raise(exception, raised).map(Some)
     }
 
+    /// The last stop of the main module: what the interpreter runs at its exit comes after it.
+    ///
+    /// # Errors
+    /// If the trace cannot be read on the way.
+    pub fn finish(&self) -> Result<u64, TraceError> {
+        let last = self.len().saturating_sub(1);
+        let count = self.trace().block_count();
+        for block in (count.saturating_sub(BLOCKS_BACK)..count).rev() {
+            let view = self.view(block)?;
+            let found = view.stops.iter().rposition(|record| {
+                record.thread == 0
+                    && record.depth == 1
+                    && record.kind.is_return()
+                    && !self.is_library(record.code)
+                    && self.code(u64::from(record.code)).is_some_and(|code| code.name == "<module>")
+            });
+            if let Some(at) = found {
+                return Ok(view.first + at as u64);
+            }
+            // A module frame that is still there ended with the recording.
+            let running = self.trace().stacks_at(block)?;
+            if running.threads.iter().any(|stack| stack.thread == 0 && !stack.frames.is_empty()) {
+                break;
+            }
+        }
+        Ok(last)
+    }
+
     /// The main thread's module frame being left by an exception, at the end of the recording.
     fn last_unwind(&self) -> Result<Option<u64>, TraceError> {
         let count = self.trace().block_count();

@@ -74,7 +74,20 @@ impl Timeline {
         };
         let unraised =
             matches!(field(b"__traceback__"), Some(OwnedValue::None | OwnedValue::Unbound));
-        Ok(state.status == Status::Known && unraised)
+        Ok(state.status == Status::Known && unraised && self.may_iterate(moment))
+    }
+
+    /// Up to 3.11 an exception on its way had no traceback of its own yet: there the line must
+    /// be one that iterates.
+    fn may_iterate(&self, moment: &Moment) -> bool {
+        if self.minor() > 11 {
+            return true;
+        }
+        let Some(level) = moment.stack.last() else { return true };
+        let Some(code) = self.code(level.frame.code) else { return true };
+        let Some(source) = self.trace().source(&code.filename) else { return true };
+        let line = source.lines().nth((level.line as usize).saturating_sub(1)).unwrap_or_default();
+        ["for ", "yield from ", "await ", "async "].iter().any(|word| line.contains(word))
     }
 
     /// `__name__` of a class object.
@@ -220,12 +233,32 @@ impl Timeline {
             && self.record(last)?.is_some_and(|record| record.activation == activation)
             && self.record(last)?.is_some_and(|record| record.kind != StopKind::Yield)
         {
-            return Ok(Some(last));
+            return self.stop_iteration_after(last).map(Some);
         }
-        self.find_forward(at.moment.stop + 1, at.seek(), |_, record| {
+        let end = self.find_forward(at.moment.stop + 1, at.seek(), |_, record| {
             record.activation == activation
                 && matches!(record.kind, StopKind::Return | StopKind::Unwind)
-        })
+        })?;
+        match end {
+            Some(end) => self.stop_iteration_after(end).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// pdb leaves a generator at the StopIteration that its end makes in the caller; where there
+    /// is none, its return is the place.
+    fn stop_iteration_after(&self, end: u64) -> Result<u64, TraceError> {
+        let Some(record) = self.record(end)? else { return Ok(end) };
+        if record.kind != StopKind::Return || !self.suspendable(record.code) {
+            return Ok(end);
+        }
+        let next =
+            self.find_forward(end + 1, Seek::Anything, |_, other| other.thread == record.thread)?;
+        let Some(next) = next else { return Ok(end) };
+        let raise = self
+            .record(next)?
+            .is_some_and(|other| other.kind == StopKind::Raise && other.depth + 1 == record.depth);
+        Ok(if raise { next } else { end })
     }
 
     /// Where a verb's twin leads, breakpoints aside; `None`: to the start of the recording.
