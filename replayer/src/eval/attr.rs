@@ -32,6 +32,9 @@ impl Eval<'_> {
     }
 
     fn instance_attribute(&self, value: &Val, id: u64, name: &str) -> R<Val> {
+        if let Some(field) = self.date(value)?.and_then(|date| date.field(name)) {
+            return Ok(Val::Int(field));
+        }
         let class = Class::of(value, self.objects)?;
         self.no_method(value, "__getattribute__").or_else(ignore_hidden)?;
         let found = class.lookup(name, self.objects)?;
@@ -240,13 +243,36 @@ impl Eval<'_> {
             }
             Kind::Opaque => {
                 let class = Class::of(&Val::Ref(*id), self.objects)?;
-                if class.name().contains("descriptor") || class.name() == "cached_property" {
-                    return self.missing(value, name);
+                match class.qualname() {
+                    "_tuplegetter" => return self.tuple_field(value, owner, name),
+                    "member_descriptor" => return self.missing(value, name),
+                    other
+                        if ["descriptor", "property", "method"]
+                            .iter()
+                            .any(|part| other.contains(part)) =>
+                    {
+                        return unsupported(format!("{}.{name} is a {other}", owner.qualname));
+                    }
+                    _ => Val::Ref(*id),
                 }
-                Val::Ref(*id)
             }
             _ => Val::Ref(*id),
         })
+    }
+
+    /// A field of a named tuple.
+    fn tuple_field(&self, value: &Val, owner: &Facts, name: &str) -> R<Val> {
+        let fields = elements(entry(owner.state.attrs.as_ref(), "_fields"), self.objects);
+        let at = fields.unwrap_or_default().iter().position(|field| {
+            crate::show::class::text(field, self.objects).is_some_and(|field| field == name)
+        });
+        match (at, value) {
+            (Some(at), Val::Ref(id)) => match self.objects.element(*id, at as u64)? {
+                Some(value) => self.recorded(&value),
+                None => unknown("damaged trace"),
+            },
+            _ => unsupported(format!("{}.{name} is a field of a named tuple", owner.qualname)),
+        }
     }
 
     fn is_descriptor(&self, id: u64) -> R<bool> {

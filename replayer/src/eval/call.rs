@@ -647,6 +647,12 @@ impl Eval<'_> {
     pub(super) fn str(&self, value: &Val) -> R<Vec<u8>> {
         if let Val::Ref(id) = value {
             let (kind, class) = self.objects.object_head(*id)?;
+            if let Some(date) = self.date(value)? {
+                return match date.text() {
+                    Some(text) => Ok(text.into_bytes()),
+                    None => unsupported("the text of this time"),
+                };
+            }
             if class != 0 {
                 self.no_str_method(value)?;
                 if kind == Kind::Exception {

@@ -202,6 +202,9 @@ impl Eval<'_> {
             }
             _ => {}
         }
+        if let Some(result) = self.equal_dates(&x, &y)? {
+            return Ok(result);
+        }
         self.no_method(&x, "__eq__")?;
         self.no_method(&y, "__eq__")?;
         if let (Some(kind), Some(other)) = (self.container(&x)?, self.container(&y)?) {
@@ -214,7 +217,6 @@ impl Eval<'_> {
             };
         }
         match (self.opaque(&x)?, self.opaque(&y)?) {
-            (Some(Kind::DateTime), Some(Kind::DateTime)) => return self.equal_dates(&x, &y),
             (Some(kind), Some(other)) if kind == other && !self.same(&x, &y) => {
                 return match kind {
                     Kind::Opaque
@@ -253,27 +255,6 @@ impl Eval<'_> {
         let _ = depth;
         Ok(self.identical(&part(a, "__self__")?, &part(b, "__self__")?)?
             && self.identical(&part(a, "__func__")?, &part(b, "__func__")?)?)
-    }
-
-    fn equal_dates(&self, a: &Val, b: &Val) -> R<bool> {
-        let text = |value: &Val| -> R<Arc<[u8]>> {
-            let Val::Ref(id) = value else { return Ok([].into()) };
-            let state = self.state(*id)?;
-            let found = state.scalar.as_ref();
-            match found.and_then(|value| crate::show::class::wtf8(value, self.objects)) {
-                Some(text) => Ok(text),
-                None => unknown("no contents in the trace"),
-            }
-        };
-        let (a, b) = (text(a)?, text(b)?);
-        let zoned = |text: &[u8]| text.windows(7).any(|part| part == b"tzinfo=");
-        if a == b {
-            Ok(true)
-        } else if zoned(&a) || zoned(&b) {
-            unsupported("times with time zones")
-        } else {
-            Ok(false)
-        }
     }
 
     /// `==` of an instance of a dataclass that has the generated method.
@@ -468,6 +449,9 @@ impl Eval<'_> {
                 return self.set_order(op, a, b);
             }
             _ => {}
+        }
+        if let Some(result) = self.order_dates(&x, &y)? {
+            return Ok(decide(result));
         }
         self.no_method(&x, method)?;
         self.no_method(&y, mirrored)?;

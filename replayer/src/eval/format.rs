@@ -160,6 +160,9 @@ impl Eval<'_> {
     pub(super) fn format(&self, value: &Val, spec: &[u8]) -> R<Vec<u8>> {
         let own =
             if let Val::Ref(id) = value { self.objects.object_head(*id)?.1 != 0 } else { false };
+        if own && spec.is_empty() && self.date(value)?.is_some() {
+            return self.str(value);
+        }
         if own {
             let class = Class::of(value, self.objects)?;
             match class.lookup("__format__", self.objects)? {

@@ -6,6 +6,7 @@ use super::val::Val;
 use crate::show::class::Class;
 use crate::show::text::{from_points, points};
 use moviola_format::event::Kind;
+use moviola_format::read::OwnedValue;
 use num_bigint::BigInt;
 use num_traits::{Signed as _, ToPrimitive as _, Zero as _};
 use std::sync::Arc;
@@ -132,6 +133,12 @@ impl Eval<'_> {
                             return Ok(Val::Int(0));
                         }
                         self.no_method(value, "__missing__")?;
+                        if self.has_factory(&found)? {
+                            let key = self.key_text(index)?;
+                            return unsupported(format!(
+                                "there is no key {key}, and default_factory is not called"
+                            ));
+                        }
                         python("KeyError", self.key_text(index)?)
                     }
                 }
@@ -163,6 +170,14 @@ impl Eval<'_> {
                 type_error(format!("'{name}' object is not subscriptable"))
             }
         }
+    }
+
+    /// Whether a missing key would be made by a `default_factory`.
+    fn has_factory(&self, value: &Val) -> R<bool> {
+        let Val::Ref(id) = value else { return Ok(false) };
+        let state = self.state(*id)?;
+        let factory = crate::show::class::field(&state, "default_factory");
+        Ok(factory.is_some_and(|factory| *factory != OwnedValue::None))
     }
 
     /// `str(KeyError(key))`.

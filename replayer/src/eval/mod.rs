@@ -9,6 +9,7 @@ mod call;
 mod compare;
 mod complete;
 mod construct;
+mod dates;
 mod error;
 mod format;
 mod item;

@@ -562,6 +562,9 @@ impl<'s> Eval<'s> {
             Val::Range(parts) => super::item::range_len(&parts) != num_bigint::BigInt::ZERO,
             Val::Ref(id) => {
                 let (kind, class) = self.objects.object_head(id)?;
+                if let Some(date) = self.date(value)? {
+                    return Ok(date.truth());
+                }
                 if class != 0 {
                     self.no_method(value, "__bool__")?;
                     self.no_method(value, "__len__")?;

@@ -202,6 +202,8 @@ impl Writer<'_> {
             self.value(&Val::Str(file));
         } else if BUILT_IN_MODULES.contains(&name.as_str()) {
             self.out.push_str(" (built-in)");
+        } else {
+            self.exact = false;
         }
         self.out.push('>');
     }

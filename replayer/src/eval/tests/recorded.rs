@@ -167,6 +167,19 @@ fn world() -> World {
     world.set("dd", default);
     let space = world.put(ObjectState { attrs: map, ..blank(Kind::SimpleNamespace) });
     world.set("ns", space);
+
+    let datetime = world.class("datetime", "datetime", &[object], None);
+    let scalar = Some(text("datetime.datetime(2020, 1, 2, 3, 4)"));
+    let date = world.put(ObjectState { class: datetime, scalar, ..blank(Kind::DateTime) });
+    world.set("dt", date);
+    let path = world.class("pathlib", "PosixPath", &[object], None);
+    let raw = world.literal("['/a', './b/']");
+    let path = world.put(ObjectState {
+        class: path,
+        fields: Some(named(&[("_raw_paths", raw)])),
+        ..blank(Kind::Instance)
+    });
+    world.set("path", path);
     world
 }
 
@@ -320,7 +333,17 @@ fn comparisons_and_truth() {
             ("red == Color.RED", "True"),
             ("red in {red: 1}", "True"),
             ("obj in {obj: 1}", "True"),
-            ("dd['zz']", "*** KeyError: 'zz'"),
+            (
+                "dd['zz']",
+                "*** moviola: cannot tell offline: there is no key 'zz', and default_factory is not called",
+            ),
+            ("dd.get('zz')", "None"),
+            ("dt == dt", "True"),
+            ("dt == 1", "False"),
+            ("dt.year", "2020"),
+            ("dt < dt", "False"),
+            ("f'{dt}'", "'2020-01-02 03:04:00'"),
+            ("path", "PosixPath('/a/b')"),
             ("dd['a']", "1"),
             ("dq[0] + dq[-1]", "3"),
             ("dq[0:1]", "*** TypeError: sequence index must be integer, not 'slice'"),
