@@ -39,7 +39,8 @@ pub fn start(ring: &str, trace: &str, options: &str) -> Result<(), String> {
         return Err("the recorder runs already".to_owned());
     }
     let options = Options::parse(options);
-    let producer = Producer::open(Path::new(ring)).map_err(|e| format!("cannot map {ring}: {e}"))?;
+    let producer =
+        Producer::open(Path::new(ring)).map_err(|e| format!("cannot map {ring}: {e}"))?;
     let codes = Codes::new().ok_or("no room for data on code objects")?;
     let rec = Box::into_raw(Box::new(Recorder {
         clock: crate::clock::Clock::new(),
@@ -64,5 +65,6 @@ pub fn start(ring: &str, trace: &str, options: &str) -> Result<(), String> {
             return Err(problem.to_owned());
         }
     }
+    crate::values::record_allocations(options.allocations);
     Ok(())
 }

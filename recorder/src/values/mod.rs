@@ -83,10 +83,11 @@ pub unsafe fn namespace(rec: *mut Recorder, dict: Obj) -> u64 {
 /// # Safety
 /// As for [`prepare`].
 #[inline]
-pub unsafe fn namespace_changed(rec: *mut Recorder, dict: Obj) {
-    if cfg!(not(Py_3_12)) && !dict.is_null() {
+#[cfg(not(Py_3_12))]
+pub unsafe fn namespace_changed(rec: *mut Recorder, dict: Obj, names: &[Obj]) {
+    if !dict.is_null() {
         // SAFETY: the caller's promise.
-        unsafe { watch::namespace::changed(rec, dict) };
+        unsafe { watch::namespace::changed(rec, dict, names) };
     }
 }
 

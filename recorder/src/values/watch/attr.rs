@@ -33,8 +33,14 @@ pub unsafe fn set(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
     unsafe {
         let (this, name, value) = (call.this(), call.object(1), call.object(2));
-        let Some(entry) = (*rec).heap.known(this) else { return call.run() };
         let typ = ffi::Py_TYPE(this);
+        let Some(entry) = (*rec).heap.known(this) else {
+            // A module's namespace may be known where the module object is not.
+            if cfg!(not(Py_3_12)) && obj::is_subtype(typ, &raw mut ffi::PyModule_Type) {
+                return set_module(rec, call);
+            }
+            return call.run();
+        };
         if ffi::Py_TYPE(name) != &raw mut ffi::PyUnicode_Type {
             return read_after(rec, call);
         }
