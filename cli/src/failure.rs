@@ -1,11 +1,10 @@
 //! The one error type of the command line: what went wrong, and the exit code that says so.
 //!
-//! Must not print; `main` shows a failure once.
+//! 0 is fine and 1 a finding (a threshold, a policy), which no subcommand has yet. Must not
+//! print; `main` shows a failure once.
 
 use std::fmt;
 
-/// A finding, as an `if` in a shell script sees it (policy, threshold).
-pub const FINDING: u8 = 1;
 /// The command line was wrong.
 pub const USAGE: u8 = 2;
 /// The trace is missing, foreign or damaged.

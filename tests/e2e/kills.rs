@@ -104,7 +104,7 @@ fn last_value(place: &Place) -> Result<i64, String> {
     }
     let value =
         replayed.out.lines().filter_map(|l| l.trim().trim_start_matches("(Pdb) ").parse().ok());
-    value.last().ok_or_else(|| format!("no value: {replayed:?}"))
+    values.next_back().ok_or_else(|| format!("no value: {replayed:?}"))
 }
 
 fn series(victim: Victim, times: u32) {

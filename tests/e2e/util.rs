@@ -112,17 +112,6 @@ impl Place {
         serde_json::from_str(&done.out).unwrap()
     }
 
-    /// Debugger commands on `t.moviola`; what they print.
-    pub fn replay(&self, commands: &[&str]) -> String {
-        let mut args = vec!["replay", "t.moviola"];
-        for command in commands {
-            args.extend(["-x", command]);
-        }
-        let done = self.run(&args);
-        assert_eq!(done.code, 0, "{done:?}");
-        done.out
-    }
-
     /// Names of the files in the working directory, sorted.
     pub fn files(&self) -> Vec<String> {
         names(&self.work())

@@ -125,10 +125,7 @@ fn as_text(trace: &Trace, path: &Path) -> String {
     };
     row("trace", &format!("{} ({})", path.display(), bytes(trace.file_len())));
     row("program", &facts.command_line());
-    row(
-        "python",
-        &format!("{} {}", facts.get("implementation"), facts.get("python")).trim().to_owned(),
-    );
+    row("python", format!("{} {}", facts.get("implementation"), facts.get("python")).trim());
     row("directory", facts.get("cwd"));
     row("ended", &ended(trace.exit()));
     row("stops", &format!("{} in {} blocks", grouped(trace.stop_count()), trace.block_count()));

@@ -45,8 +45,6 @@ pub struct Python {
     pub version: String,
     /// Minor version number: 11 for Python 3.11.
     pub minor: u32,
-    /// `sys.executable`.
-    pub executable: PathBuf,
     /// Where it looks for installed packages: the virtual environment's root or `sys.prefix`.
     pub prefixes: Vec<PathBuf>,
     /// Suffix of extension modules.
@@ -132,17 +130,13 @@ fn probe(command: &OsString) -> Result<Python, Failure> {
     let prefix = path(&field("prefix").ok_or_else(broken)?).ok_or_else(broken)?;
     let mut prefixes = Vec::new();
     // Run with -S, Python does not say that it is a virtual environment's.
-    if let Some(root) = executable.parent().and_then(Path::parent) {
-        if root.join("pyvenv.cfg").is_file() {
-            prefixes.push(root.to_owned());
-        }
-    }
+    let root = executable.parent().and_then(Path::parent);
+    prefixes.extend(root.filter(|root| root.join("pyvenv.cfg").is_file()).map(Path::to_owned));
     prefixes.push(prefix);
     Ok(Python {
         command: command.clone(),
         version,
         minor,
-        executable,
         prefixes,
         suffix: field("suffix").ok_or_else(broken)?,
         bootstrap: unhex(&field("boot").ok_or_else(broken)?).ok_or_else(broken)?,

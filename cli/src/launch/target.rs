@@ -14,8 +14,6 @@ pub struct Target {
     pub args: Vec<OsString>,
     /// What the trace is named for.
     stem: OsString,
-    /// The script's file, where there is one.
-    pub script: Option<PathBuf>,
 }
 
 impl Target {
@@ -31,11 +29,11 @@ impl Target {
             let module = attached(rest, words.get(1), "-m", "a module's name")?;
             let last = module.as_bytes().rsplit(|&b| b == b'.').next().unwrap_or(b"module");
             let stem = OsStr::from_bytes(last).to_owned();
-            return Ok(Self { args: words.to_vec(), stem, script: None });
+            return Ok(Self { args: words.to_vec(), stem });
         }
         if let Some(rest) = bytes.strip_prefix(b"-c") {
             attached(rest, words.get(1), "-c", "Python code")?;
-            return Ok(Self { args: words.to_vec(), stem: "command".into(), script: None });
+            return Ok(Self { args: words.to_vec(), stem: "command".into() });
         }
         if bytes == b"-" {
             return Err(Failure::usage(
@@ -70,7 +68,7 @@ impl Target {
             Ok(_) => check_readable_python(&script)?,
         }
         let stem = script.file_stem().unwrap_or(first).to_owned();
-        Ok(Self { args: words.to_vec(), stem, script: Some(script) })
+        Ok(Self { args: words.to_vec(), stem })
     }
 
     /// Where the trace goes, absolute. `given` is `-o`.
