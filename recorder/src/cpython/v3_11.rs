@@ -29,6 +29,7 @@ pub const CODE_LOCALSPLUSNAMES: usize = 96;
 pub const CODE_LOCALSPLUSKINDS: usize = 104;
 pub const CODE_FILENAME: usize = 112;
 pub const CODE_NAME: usize = 120;
+pub const CODE_NAMES: usize = 32;
 pub const CODE_QUALNAME: usize = 128;
 pub const CODE_EXTRA: usize = 176;
 pub const CODE_ARGCOUNT: usize = 56;

@@ -49,8 +49,9 @@ pub struct Effects {
     pub slots: Vec<u16>,
     /// Cell slots (3.11, where cell stores are not observed one by one).
     pub cells: Vec<u16>,
-    /// Whether names of the globals or of the frame's namespace are stored.
-    pub names: bool,
+    /// Names stored to the globals or to the frame's namespace, as indexes into `co_names`
+    /// (3.11, which cannot watch dicts).
+    pub names: Vec<u16>,
     /// Code unit of the first store; what precedes it has changed nothing yet.
     pub first_store: i32,
 }
@@ -310,7 +311,7 @@ impl CodeInfo {
             | o::LOAD_FAST_AND_CLEAR
             | o::STORE_FAST_LOAD_FAST
             | o::STORE_FAST_STORE_FAST => {}
-            _ => effects.names = true,
+            _ => effects.names.push(argument as u16),
         }
     }
 

@@ -175,10 +175,6 @@ unsafe fn flush(rec: *mut Recorder, frame: Frame, effects: &Effects) {
         for slot in &effects.cells {
             crate::values::cell_changed(&mut *rec, frame.slot(usize::from(*slot)));
         }
-        if effects.names {
-            crate::values::namespace_changed(rec, frame.globals());
-            crate::values::namespace_changed(rec, frame.namespace());
-        }
     }
 }
 

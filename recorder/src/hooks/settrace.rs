@@ -185,18 +185,38 @@ static GLOBALS_SEEN: Gil<u64> = Gil::new(0);
 /// Tells what was changed in the frame's namespaces, by whatever means.
 #[inline]
 unsafe fn namespaces(rec: *mut Recorder, frame: Frame) {
-    // SAFETY: the frame is alive, and so are its dicts; the globals are always an exact dict.
+    // SAFETY: the frame is alive, and so are its dicts; the globals are always a dict.
     unsafe {
         let globals = frame.globals();
         let version: u64 = rd(globals, DICT_VERSION);
-        if version != GLOBALS_SEEN.get() {
-            GLOBALS_SEEN.set(version);
-            crate::values::namespace_changed(rec, globals);
+        let locals = frame.namespace();
+        let separate =
+            locals != globals && !locals.is_null() && Py_TYPE(locals) == &raw mut PyDict_Type;
+        if version == GLOBALS_SEEN.get() && !separate {
+            return;
         }
-        let names = frame.namespace();
-        if names != globals && !names.is_null() && Py_TYPE(names) == &raw mut PyDict_Type {
-            crate::values::namespace_changed(rec, names);
+        GLOBALS_SEEN.set(version);
+        let names = stored_names(rec, frame);
+        crate::values::namespace_changed(rec, globals, &names);
+        if separate {
+            crate::values::namespace_changed(rec, locals, &names);
         }
+    }
+}
+
+/// The names that the frame's running line may have stored to.
+unsafe fn stored_names(rec: *mut Recorder, frame: Frame) -> Vec<*mut PyObject> {
+    // SAFETY: as in `namespaces`; the indexes come from the frame's own code.
+    unsafe {
+        let Some(shadow) = frames::current(rec, frame) else { return Vec::new() };
+        let Some(effects) = (&(*shadow.info).effects).get(shadow.effects as usize) else {
+            return Vec::new();
+        };
+        if effects.names.is_empty() {
+            return Vec::new();
+        }
+        let names = tuple_items(frame.code().object(v::CODE_NAMES));
+        effects.names.iter().filter_map(|index| names.get(usize::from(*index)).copied()).collect()
     }
 }
 

@@ -11,7 +11,8 @@ use crate::rec::Recorder;
 use crate::values::heap::LINKED;
 use rustc_hash::FxHashMap;
 
-/// What was last told of a namespace.
+/// What was last told of a namespace. Empty on 3.12 and later.
+#[cfg_attr(Py_3_12, allow(dead_code))]
 #[derive(Default)]
 pub struct Shadow {
     version: u64,
