@@ -102,7 +102,7 @@ fn last_value(place: &Place) -> Result<i64, String> {
     if replayed.code != 0 {
         return Err(format!("replay: {replayed:?}"));
     }
-    let value =
+    let mut values =
         replayed.out.lines().filter_map(|l| l.trim().trim_start_matches("(Pdb) ").parse().ok());
     values.next_back().ok_or_else(|| format!("no value: {replayed:?}"))
 }
