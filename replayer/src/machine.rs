@@ -87,7 +87,8 @@ pub struct Machine {
     /// The other threads' stacks.
     threads: FxHashMap<u64, Vec<Frame>>,
     suspended: FxHashMap<u64, Frame>,
-    first_lines: Vec<u32>,
+    /// First line and number of slots by code.
+    codes: Vec<(u32, u32)>,
     current: u64,
     next_activation: u64,
     next_stop: u64,
@@ -103,7 +104,7 @@ impl Machine {
             running: Vec::new(),
             threads: FxHashMap::default(),
             suspended: FxHashMap::default(),
-            first_lines: codes.iter().map(|code| code.first_line).collect(),
+            codes: codes.iter().map(|code| (code.first_line, code.slots.len() as u32)).collect(),
             current: 0,
             next_activation: 0,
             next_stop: 0,
@@ -188,9 +189,11 @@ impl Machine {
             }
             Event::Local { slot, value } => {
                 self.leave();
+                let code = self.top()?.code;
+                let limit = self.slots(code);
                 let frame = self.top()?;
                 let slot = *slot as usize;
-                if slot >= MAX_SLOTS {
+                if slot >= limit {
                     return None;
                 }
                 if frame.locals.len() <= slot {
@@ -219,9 +222,9 @@ impl Machine {
             }
             Event::Call { code, namespace, locals } => {
                 self.leave();
-                let line = self.first_lines.get(*code as usize).map_or(0, |line| i64::from(*line));
+                let line = self.codes.get(*code as usize).map_or(0, |code| i64::from(code.0));
                 let slots = locals.iter().map(|(slot, _)| *slot as usize + 1).max().unwrap_or(0);
-                let mut bound = vec![OwnedValue::Unbound; slots.min(MAX_SLOTS)];
+                let mut bound = vec![OwnedValue::Unbound; slots.min(self.slots(*code))];
                 for (slot, value) in locals {
                     if let Some(place) = bound.get_mut(*slot as usize) {
                         *place = OwnedValue::from(*value);
@@ -275,6 +278,12 @@ impl Machine {
         self.running.last_mut()
     }
 
+    /// How many slots a frame of this code has: a damaged trace may name any.
+    fn slots(&self, code: u64) -> usize {
+        let known = usize::try_from(code).ok().and_then(|code| self.codes.get(code));
+        known.map_or(UNKNOWN_SLOTS, |code| code.1 as usize)
+    }
+
     fn push(&mut self, frame: Frame) {
         self.running.push(frame);
     }
@@ -323,11 +332,11 @@ impl Machine {
     }
 }
 
-/// No code object has more; a damaged trace may claim so.
-const MAX_SLOTS: usize = 1 << 20;
+/// Slots kept of a frame whose code is not known.
+const UNKNOWN_SLOTS: usize = 4096;
 
 fn stored(frame: &StoredFrame) -> Frame {
-    let slots = frame.locals.last().map_or(0, |(slot, _)| *slot as usize + 1).min(MAX_SLOTS);
+    let slots = frame.locals.last().map_or(0, |(slot, _)| *slot as usize + 1).min(1 << 16);
     let mut locals = vec![OwnedValue::Unbound; slots];
     for (slot, value) in &frame.locals {
         if let Some(place) = locals.get_mut(*slot as usize) {

@@ -31,7 +31,16 @@ pub struct Memory {
     pub classes: Classes,
     /// Text of a big container by object id, valid while the object did not change.
     pub flat: FxHashMap<u64, (u64, String)>,
+    /// Graphs of set elements that contain each other.
+    graph_depth: u32,
+    /// Graphs of set elements that this snapshot may still make.
+    graphs: u32,
 }
+
+/// Sets in sets whose elements are told apart by their graphs.
+const GRAPH_DEPTH: u32 = 20;
+/// Graphs of set elements a snapshot.
+const GRAPHS: u32 = 50_000;
 
 /// A snapshot being made.
 pub struct Snapshot<'a> {
@@ -66,6 +75,7 @@ impl<'a> Snapshot<'a> {
 
     /// Renders named values, which must be sorted: `"L":{...},"H":[...]`.
     pub fn render(mut self, items: &[(&[u8], OwnedValue)]) -> String {
+        self.memory.graphs = GRAPHS;
         let mut out = String::from("\"L\":{");
         for (at, (name, value)) in items.iter().enumerate() {
             if at > 0 {
@@ -100,6 +110,11 @@ impl<'a> Snapshot<'a> {
 
     /// The sort key of a set's element that is no plain scalar: its own graph, if wanted.
     pub(super) fn own_graph(&mut self, value: &OwnedValue, with_heap: bool) -> String {
+        // A set that can be reached from its own elements would go on for ever.
+        let with_heap =
+            with_heap && self.memory.graph_depth < GRAPH_DEPTH && self.memory.graphs > 0;
+        self.memory.graphs = self.memory.graphs.saturating_sub(1);
+        self.memory.graph_depth += 1;
         let mut inner = Snapshot::new(self.heap, self.scope, self.memory, self.seen);
         let mut out = String::from("[");
         inner.value(&mut out, value);
@@ -110,6 +125,7 @@ impl<'a> Snapshot<'a> {
             out.push_str("[]");
         }
         out.push(']');
+        self.memory.graph_depth -= 1;
         out
     }
 

@@ -63,7 +63,9 @@ impl View {
         let block = trace.block(number)?;
         let bounds = trace.bounds(number);
         let mut machine = machine_at(trace, number)?;
-        let mut stops = Vec::with_capacity((bounds.end_stop - bounds.first_stop) as usize);
+        let mut stops = Vec::with_capacity(
+            (bounds.end_stop.saturating_sub(bounds.first_stop) as usize).min(1 << 17),
+        );
         let mut steps = Steps::default();
         let mut marks = Vec::new();
         let mut next_mark = MARK_EVERY;
