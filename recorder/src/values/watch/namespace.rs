@@ -97,9 +97,13 @@ unsafe fn plain<'a>(dict: Obj) -> Option<&'a [[usize; 2]]> {
         if !values.is_null() || !obj::dict_is_unicode(dict) {
             return None;
         }
-        let entries = keys.add(32 + (1_usize << *keys.add(9))).cast();
         let count = keys.add(24).cast::<isize>().read();
-        Some(std::slice::from_raw_parts(entries, usize::try_from(count).unwrap_or(0)))
+        let Ok(count @ 1..) = usize::try_from(count) else {
+            // The table that empty dicts share has no place for entries, nor alignment.
+            return Some(&[]);
+        };
+        let entries = keys.add(32 + (1_usize << *keys.add(9))).cast();
+        Some(std::slice::from_raw_parts(entries, count))
     }
 }
 
