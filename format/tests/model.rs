@@ -158,6 +158,10 @@ fn run(seed: u64, steps: u64, limits: (usize, u64), sample_every: u64, ring: usi
     assert!(trace.block_count() > 20, "{} blocks", trace.block_count());
     let offsets = block_offsets(&trace);
     assert_eq!(*offsets.last().unwrap(), program.bytes.len());
+    for (block, offsets) in offsets.windows(2).enumerate() {
+        let events = &program.bytes[offsets[0]..offsets[1]];
+        assert_eq!(trace.block(block).unwrap().raw(), events);
+    }
     let (trace, offsets) = if ring == 0 {
         (trace, offsets)
     } else {

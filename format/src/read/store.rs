@@ -2,7 +2,7 @@
 //! that is cut off meanwhile is an error and nothing worse.
 
 use super::types::TraceError;
-use crate::v1::{SECTION_LEN, Section, raw_limit};
+use crate::v1::{SECTION_LEN, Section, deltas, kind, raw_limit};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -113,6 +113,29 @@ impl Store {
             return damaged(at, "an empty section");
         };
         decompress(at, frame, u32::from_le_bytes(*len) as usize)
+    }
+}
+
+impl Store {
+    /// The events of a block, plain or recoded.
+    pub fn expect_block(&self, at: u64, number: u32) -> Result<Vec<u8>, TraceError> {
+        let section = self.section(at)?;
+        if section.kind != kind::RECODED {
+            return self.expect_compressed(at, kind::BLOCK, number);
+        }
+        let payload = self.expect(at, kind::RECODED, number)?;
+        let Some((lengths, frame)) = payload.split_first_chunk::<8>() else {
+            return damaged(at, "an empty section");
+        };
+        let [a, b, c, d, e, f, g, h] = *lengths;
+        let raw_len = u32::from_le_bytes([a, b, c, d]) as usize;
+        let coded_len = u32::from_le_bytes([e, f, g, h]) as usize;
+        if raw_len > raw_limit(payload.len()) {
+            return damaged(at, "more bytes than a section may have");
+        }
+        let coded = decompress(at, frame, coded_len)?;
+        deltas::decode(&coded, raw_len)
+            .map_or_else(|| damaged(at, "recoded events that make no sense"), Ok)
     }
 }
 

@@ -362,7 +362,7 @@ impl Trace {
                 Some(tail) => tail.raw.clone(),
                 None => {
                     let (at, number) = (summary.block_at, summary.number);
-                    let raw = self.store.expect_compressed(at, kind::BLOCK, number)?;
+                    let raw = self.store.expect_block(at, number)?;
                     if raw.len() != summary.raw_len as usize {
                         return damaged(at, "a block of another length than its summary says");
                     }

@@ -20,6 +20,8 @@ const TRAILER_MAGIC: [u8; 8] = *b"MOVIEND\n";
 pub mod kind {
     /// Events of a block: `u32` raw length, zstd frame.
     pub const BLOCK: [u8; 4] = *b"BLCK";
+    /// The same recoded: `u32` raw length, `u32` recoded length, zstd frame; see `deltas`.
+    pub const RECODED: [u8; 4] = *b"BLKD";
     /// Contents of objects at the end of a block: zstd frames one after the other.
     pub const BASES: [u8; 4] = *b"BASE";
     /// The SOURCE events of a block again: `u32` raw length, zstd frame.

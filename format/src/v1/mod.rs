@@ -1,6 +1,7 @@
 //! Version 1 of everything on disk. Frozen with the first release: a change of any struct here
 //! is a new module and a new major version.
 
+pub mod deltas;
 pub mod frame;
 pub mod index;
 pub mod packed;

@@ -4,7 +4,7 @@ use super::fences::Fences;
 use super::indexer::Sealed;
 use crate::v1::{
     BlockIndex, BlockSummary, FenceRef, Footer, HEADER_LEN, Header, MAJOR, MINOR, SECTION_LEN,
-    Section, Trailer, kind, raw_limit, to_bytes,
+    Section, Trailer, deltas, kind, raw_limit, to_bytes,
 };
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -145,6 +145,24 @@ impl TraceFile {
         Ok(Some(sections.end(start, kind, number)))
     }
 
+    fn put_recoded(
+        &mut self,
+        sections: &mut Sections,
+        number: u32,
+        raw_len: usize,
+        coded: &[u8],
+    ) -> io::Result<Option<u64>> {
+        let start = sections.begin();
+        sections.bytes.extend_from_slice(&(raw_len as u32).to_le_bytes());
+        self.compressed(sections, coded)?;
+        let len = sections.bytes.len() - start - SECTION_LEN;
+        if raw_len.max(coded.len()) > raw_limit(len) {
+            sections.bytes.truncate(start);
+            return Ok(None);
+        }
+        Ok(Some(sections.end(start, kind::RECODED, number)))
+    }
+
     /// Appends a block with its index. After an error the file ends with the block before.
     ///
     /// # Errors
@@ -156,8 +174,16 @@ impl TraceFile {
         bytes.clear();
         let mut sections = Sections { at: self.end, bytes };
         let too_long = || io::Error::other("a section longer than the format allows");
-        summary.block_at =
-            self.put_compressed(&mut sections, kind::BLOCK, number, raw)?.ok_or_else(too_long)?;
+        let block_at = match deltas::encode(raw) {
+            Some(coded) => self.put_recoded(&mut sections, number, raw.len(), &coded)?,
+            None => None,
+        };
+        summary.block_at = match block_at {
+            Some(at) => at,
+            None => self
+                .put_compressed(&mut sections, kind::BLOCK, number, raw)?
+                .ok_or_else(too_long)?,
+        };
         if !bases.is_empty() {
             summary.bases_at = sections.put(kind::BASES, number, &bases);
         }
