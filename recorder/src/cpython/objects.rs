@@ -100,7 +100,7 @@ pub unsafe fn rd<T: Copy>(object: Obj, offset: isize) -> T {
 #[inline(always)]
 pub unsafe fn flags(typ: Typ) -> u64 {
     // SAFETY: the caller's promise; the field has the width of C's long, 64 bits here.
-    unsafe { (*typ).tp_flags as u64 }
+    unsafe { (*typ).tp_flags }
 }
 
 /// How many bytes of the memory block lie before an object of type `typ`.

@@ -62,6 +62,11 @@ unsafe fn end(kind: u8, code: i64) {
     // that are still installed find a null pointer from now on.
     unsafe {
         (*rec).enter();
+        let unseen = crate::values::unseen_allocations();
+        if unseen > 0 {
+            // Raw-domain calls of threads without the GIL, which must not touch the stream.
+            (*rec).meta("allocations_unseen", &unseen.to_string());
+        }
         let out = (*rec).out.begin();
         out.u8(op::EXIT);
         out.u8(kind);

@@ -158,12 +158,6 @@ impl Heap {
         id
     }
 
-    /// How many objects are known.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.used
-    }
-
     #[inline]
     fn position(&self, address: usize) -> Option<usize> {
         let mut at = hash(address) & self.mask;

@@ -58,8 +58,8 @@ impl Val {
             Self::Ref(id) => out.v_ref(id),
             Self::None => out.u8(op::V_NONE),
             Self::Bool(value) => out.u8(if value { op::V_TRUE } else { op::V_FALSE }),
-            // SAFETY: the caller's promise.
             Self::Str(start, size) => {
+                // SAFETY: the caller's promise.
                 out.v_str(unsafe { std::slice::from_raw_parts(start, size) });
             }
             Self::Float(value) => out.v_float(value),

@@ -73,8 +73,8 @@ unsafe fn by_identity(dict: Obj, key: Obj) -> bool {
     // SAFETY: the caller holds both.
     unsafe {
         let typ = ffi::Py_TYPE(key);
-        let object_hash = (*&raw const ffi::PyBaseObject_Type).tp_hash;
-        let object_eq = (*&raw const ffi::PyBaseObject_Type).tp_richcompare;
+        let object: obj::Typ = &raw mut ffi::PyBaseObject_Type;
+        let (object_hash, object_eq) = ((*object).tp_hash, (*object).tp_richcompare);
         let same = |a: Option<usize>, b: Option<usize>| a == b;
         if same((*typ).tp_hash.map(|f| f as usize), object_hash.map(|f| f as usize))
             && same((*typ).tp_richcompare.map(|f| f as usize), object_eq.map(|f| f as usize))
@@ -153,6 +153,7 @@ pub unsafe fn removed(rec: *mut Recorder, dict: Obj, target: &Target, key: Obj) 
 ///
 /// # Safety
 /// As for [`stored`].
+#[cfg(Py_3_12)]
 pub unsafe fn cleared(rec: *mut Recorder, dict: Obj, target: &Target) {
     // SAFETY: the caller's promise.
     unsafe {

@@ -48,18 +48,16 @@ unsafe fn splice(rec: *mut Recorder, id: u64, start: u64, deleted: u64, inserted
             crate::values::scalars::scan(heap, *item).write(event);
         }
         event.commit();
-        let mut at = start + first.len() as u64;
-        for item in &inserted[first.len()..] {
+        for (at, item) in inserted.iter().enumerate().skip(first.len()) {
             let value = prepare(rec, *item);
             let event = (*rec).out.begin();
             event.u8(op::SEQ_SPLICE);
             event.uv(id);
-            event.uv(at);
+            event.uv(start + at as u64);
             event.uv(0);
             event.uv(1);
             value.write(event);
             event.commit();
-            at += 1;
         }
     }
 }
@@ -173,7 +171,7 @@ pub unsafe fn extend(rec: *mut Recorder, call: &Call) -> usize {
         let this = call.this();
         let Some(entry) = (*rec).heap.known(this) else { return call.run() };
         (*rec).enter();
-        let before = length(this) as usize;
+        let before = length(this);
         let source = call.object(1);
         let typ = ffi::Py_TYPE(source);
         let items = if typ == &raw mut ffi::PyList_Type {
@@ -181,14 +179,14 @@ pub unsafe fn extend(rec: *mut Recorder, call: &Call) -> usize {
         } else if typ == &raw mut ffi::PyTuple_Type {
             obj::tuple_items(source)
         } else {
-            return extend_by_iterator(rec, call, entry.id(), before);
+            return extend_by_iterator(rec, call);
         };
         splice(rec, entry.id(), before as u64, 0, items);
         super::told(rec, this, call)
     }
 }
 
-unsafe fn extend_by_iterator(rec: *mut Recorder, call: &Call, id: u64, before: usize) -> usize {
+unsafe fn extend_by_iterator(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: as in `extend`.
     unsafe {
         let this = call.this();
@@ -197,7 +195,6 @@ unsafe fn extend_by_iterator(rec: *mut Recorder, call: &Call, id: u64, before: u
         let rec = recorder();
         if !rec.is_null() {
             (*rec).enter();
-            let _ = (id, before);
             super::end(rec, this, false);
         }
         result
