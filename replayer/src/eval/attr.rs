@@ -464,7 +464,9 @@ impl Eval<'_> {
             (Kind::Method, _) => {
                 if let Some(function) = field(&state, "__func__") {
                     let function = self.recorded(function)?;
-                    if !matches!(&function, Val::Ref(other) if *other == id) {
+                    if let Val::Ref(function_id) = function
+                        && self.objects.object_head(function_id)?.0 == Kind::Function
+                    {
                         return self.function_attribute(&function, name, value);
                     }
                 }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 const LENGTH_MAX: usize = 10_000;
 /// Deeper trees are refused, as CPython refuses them at about this depth.
 const DEPTH_MAX: usize = 100;
-/// The parser recurses; it gets room for anything of the greatest length.
-const STACK: usize = 512 << 20;
+/// The parser recurses, at worst once a byte of text; this is room for one such step.
+const STACK_STEP: usize = 51 << 10;
 
 /// What a line of text is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub fn classify(source: &str) -> Input {
         return Input::Invalid(EvalError::Unsupported("the text is too long".to_owned()));
     }
     let text = source.trim().to_owned();
-    let done = on_large_stack(move || {
+    let done = on_large_stack(text.len(), move || {
         let parsed = parse_unchecked(&text, ParseOptions::from(Mode::Module));
         if let Some(error) = parsed.errors().first() {
             return Input::Invalid(syntax_error(&text, &error.error));
@@ -69,9 +69,13 @@ pub fn classify(source: &str) -> Input {
     done.unwrap_or_else(Input::Invalid)
 }
 
-fn on_large_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> R<T> {
+fn on_large_stack<T: Send + 'static>(
+    len: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> R<T> {
+    let stack = (4 << 20) + len * STACK_STEP;
     let failed = || EvalError::Unsupported("the expression could not be parsed".to_owned());
-    let thread = std::thread::Builder::new().stack_size(STACK).spawn(work).map_err(|_| failed())?;
+    let thread = std::thread::Builder::new().stack_size(stack).spawn(work).map_err(|_| failed())?;
     thread.join().map_err(|_| failed())
 }
 
@@ -91,7 +95,7 @@ pub(super) fn parse(source: &str) -> R<Node> {
         return unsupported("surrogate escapes in literals");
     }
     let text = text.to_owned();
-    on_large_stack(move || {
+    on_large_stack(text.len(), move || {
         let parsed = parse_unchecked(&text, ParseOptions::from(Mode::Expression));
         if let Some(error) = parsed.errors().first() {
             return Err(syntax_error(&text, &error.error));
