@@ -66,13 +66,30 @@ impl<'a, const DECODE: bool> Coder<'a, DECODE> {
     }
 
     fn run(mut self) -> Option<Vec<u8>> {
-        while let Some(&opcode) = self.input.get(self.cursor.at()) {
-            self.cursor.u8()?;
-            if opcode < op::LINE_FIRST {
-                self.opcode = usize::from(opcode);
-                self.field = 0;
-                if opcode >= op::LOCAL_FIRST { self.value()? } else { self.event(opcode)? }
+        let input = self.input;
+        let mut at = 0;
+        while let Some(&opcode) = input.get(at) {
+            // Most events: a line, or a store of a value of one byte.
+            if opcode >= op::LINE_FIRST {
+                at += 1;
+                continue;
             }
+            if opcode >= op::LOCAL_FIRST
+                && let Some(&tag) = input.get(at + 1)
+                && (tag >= op::V_SMALL || tag <= op::V_NOT_IMPLEMENTED)
+            {
+                at += 2;
+                continue;
+            }
+            self.cursor = Raw::new(input, at + 1);
+            self.opcode = usize::from(opcode);
+            self.field = 0;
+            if opcode >= op::LOCAL_FIRST {
+                self.value()?
+            } else {
+                self.event(opcode)?
+            }
+            at = self.cursor.at();
         }
         self.flush(self.input.len())?;
         Some(self.out)
