@@ -11,7 +11,7 @@ use std::rc::Rc;
 #[derive(Debug, Default)]
 pub struct ClassFacts {
     /// `module.qualname`.
-    pub name: String,
+    pub name: Vec<u8>,
     /// Its `__module__`, if that is a str.
     pub module: Option<String>,
     /// Defined in a module under the root.
@@ -43,7 +43,7 @@ impl Classes {
             return Rc::clone(facts);
         }
         let mut facts = heap.get(id).map_or_else(
-            || ClassFacts { name: "?.?".to_owned(), ..ClassFacts::default() },
+            || ClassFacts { name: b"?.?".to_vec(), ..ClassFacts::default() },
             |class| plain_facts(heap, scope, class),
         );
         facts.user_in_mro = facts.user
@@ -61,8 +61,8 @@ fn plain_facts(heap: &Heap, scope: &Scope, class: &Object) -> ClassFacts {
     let qualname = class
         .field("__qualname__")
         .or_else(|| class.field("__name__"))
-        .and_then(|value| text(heap, value))
-        .unwrap_or_else(|| "?".to_owned());
+        .and_then(|value| wtf8(heap, value))
+        .unwrap_or(b"?");
     let heap_type =
         matches!(class.field("flags"), Some(OwnedValue::Int(flags)) if flags & HEAP_TYPE != 0);
     let file = class.field("file").and_then(|value| text(heap, value));
@@ -72,7 +72,7 @@ fn plain_facts(heap: &Heap, scope: &Scope, class: &Object) -> ClassFacts {
         None => false,
     };
     ClassFacts {
-        name: format!("{}.{qualname}", module.as_deref().unwrap_or("?")),
+        name: [module.as_deref().unwrap_or("?").as_bytes(), b".", qualname].concat(),
         module,
         user: heap_type && user_module,
         user_in_mro: false,

@@ -122,8 +122,9 @@ impl<'a> Snapshot<'a> {
                 }
                 facts => {
                     out.push_str("[\"opaque\",");
-                    let name = facts.map_or_else(|| kind_name(kind).to_owned(), |f| f.name.clone());
-                    json::string(out, name.as_bytes());
+                    let name =
+                        facts.map_or_else(|| kind_name(kind).into(), |facts| facts.name.clone());
+                    json::string(out, &name);
                     out.push(']');
                 }
             },
@@ -478,12 +479,13 @@ impl<'a> Snapshot<'a> {
     }
 
     fn date_time(&mut self, out: &mut String, object: &'a Object, facts: Option<&ClassFacts>) {
-        let name = facts.map_or("datetime.datetime", |facts| facts.name.as_str());
+        let name =
+            facts.map_or("datetime.datetime".into(), |facts| String::from_utf8_lossy(&facts.name));
         let repr = object.scalar.as_ref().and_then(|value| text(self.heap, value));
         match repr {
             Some(repr) if !repr.contains("tzinfo=") => {
                 let _ =
-                    write!(out, "[\"datetime\",\"{}\",", name.rsplit('.').next().unwrap_or(name));
+                    write!(out, "[\"datetime\",\"{}\",", name.rsplit('.').next().unwrap_or(&name));
                 json::string(out, repr.as_bytes());
                 out.push(']');
             }
@@ -500,7 +502,7 @@ impl<'a> Snapshot<'a> {
     fn class(&mut self, out: &mut String, id: u64, object: &'a Object) {
         let name = self.memory.classes.facts(self.heap, self.scope, id).name.clone();
         out.push_str("[\"class\",");
-        json::string(out, name.as_bytes());
+        json::string(out, &name);
         out.push_str(",[");
         let bases = object.field("bases").map_or_else(Vec::new, |tuple| ids(self.heap, tuple));
         for (at, base) in bases.iter().enumerate() {
@@ -508,7 +510,7 @@ impl<'a> Snapshot<'a> {
                 out.push(',');
             }
             let name = self.memory.classes.facts(self.heap, self.scope, *base).name.clone();
-            json::string(out, name.as_bytes());
+            json::string(out, &name);
         }
         out.push_str("],");
         let mut rows = self.named(object.attrs.as_ref());
@@ -522,14 +524,14 @@ impl<'a> Snapshot<'a> {
         let OwnedValue::Ref(id) = value else { return false };
         self.heap.get(*id).is_some_and(|object| object.kind == Some(Kind::Opaque)) && {
             let name = self.class_name_of(*id);
-            name == "builtins.member_descriptor" || name == "builtins.getset_descriptor"
+            name == b"builtins.member_descriptor" || name == b"builtins.getset_descriptor"
         }
     }
 
     fn exception(&mut self, out: &mut String, id: u64, object: &'a Object) {
         out.push_str("[\"exc\",");
         let name = self.class_name_of(id);
-        json::string(out, name.as_bytes());
+        json::string(out, &name);
         out.push_str(",{\"args\":");
         let args = self.tuple_field(object, "args");
         self.list(out, args.iter());
@@ -551,7 +553,7 @@ impl<'a> Snapshot<'a> {
 
     fn instance(&mut self, out: &mut String, id: u64, object: &'a Object, facts: &ClassFacts) {
         out.push_str("[\"obj\",");
-        json::string(out, facts.name.as_bytes());
+        json::string(out, &facts.name);
         out.push_str(",{");
         let mut comma = Comma::default();
         if let Some(base) = facts.base.filter(|code| *code != 101) {

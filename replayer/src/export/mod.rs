@@ -251,7 +251,7 @@ impl<'c> Exporter<'c> {
             text.push_str(",\"ex\":");
             let classes = &mut self.memory.classes;
             let name = exception_name(&self.heap, &self.scope, classes, stop.value.as_ref());
-            json::string(&mut text, name.as_bytes());
+            json::string(&mut text, &name);
         }
         text.push_str("}\n");
         if matches!(stop.kind, StopKind::Return | StopKind::Unwind) {
@@ -372,9 +372,9 @@ fn exception_name(
     scope: &Scope,
     classes: &mut Classes,
     value: Option<&OwnedValue>,
-) -> String {
-    let Some(OwnedValue::Ref(id)) = value else { return "?".to_owned() };
-    let Some(object) = heap.get(*id) else { return "?".to_owned() };
+) -> Vec<u8> {
+    let Some(OwnedValue::Ref(id)) = value else { return b"?".to_vec() };
+    let Some(object) = heap.get(*id) else { return b"?".to_vec() };
     let class = if object.kind == Some(Kind::Class) { *id } else { object.class };
     classes.facts(heap, scope, class).name.clone()
 }

@@ -148,7 +148,7 @@ impl<'a> Snapshot<'a> {
             self.cut = true;
             out.push_str("{\"cut\":");
             let name = self.class_name_of(*id);
-            json::string(out, name.as_bytes());
+            json::string(out, &name);
             out.push('}');
         } else {
             self.labels.insert(*id, count);
@@ -158,12 +158,12 @@ impl<'a> Snapshot<'a> {
     }
 
     /// `module.qualname` of an object's class.
-    pub(super) fn class_name_of(&mut self, id: u64) -> String {
-        let Some(object) = self.heap.get(id) else { return "?.?".to_owned() };
+    pub(super) fn class_name_of(&mut self, id: u64) -> Vec<u8> {
+        let Some(object) = self.heap.get(id) else { return b"?.?".to_vec() };
         if object.class != 0 {
             return self.memory.classes.facts(self.heap, self.scope, object.class).name.clone();
         }
-        object.kind.map_or("?.?", kind_name).to_owned()
+        object.kind.map_or("?.?", kind_name).into()
     }
 
     /// Appends a value that needs no entry; `false` if it needs one.
@@ -250,7 +250,7 @@ impl<'a> Snapshot<'a> {
                     return false;
                 }
                 out.push_str("{\"type\":");
-                json::string(out, facts.name.as_bytes());
+                json::string(out, &facts.name);
                 out.push('}');
             }
             _ => return false,
