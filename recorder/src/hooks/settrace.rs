@@ -209,7 +209,8 @@ unsafe fn stored_names(rec: *mut Recorder, frame: Frame) -> Vec<*mut PyObject> {
     // SAFETY: as in `namespaces`; the indexes come from the frame's own code.
     unsafe {
         let Some(shadow) = frames::current(rec, frame) else { return Vec::new() };
-        let Some(effects) = (&(*shadow.info).effects).get(shadow.effects as usize) else {
+        let info = &*shadow.info;
+        let Some(effects) = info.effects.get(shadow.effects as usize) else {
             return Vec::new();
         };
         if effects.names.is_empty() {
