@@ -1,6 +1,6 @@
 //! Nothing panics or overflows the stack, whatever is typed and however deep the objects are.
 
-use super::world::{World, blank};
+use super::world::{UNKNOWN, World, blank, named};
 use crate::eval::{classify, completions, evaluate};
 use moviola_format::event::Kind;
 use moviola_format::read::{ObjectState, OwnedValue};
@@ -181,4 +181,170 @@ fn large_results_are_refused() {
     }
     assert!(evaluate("len(range(10 ** 12))", &world).is_ok());
     assert!(evaluate("10 ** 5000", &world).unwrap().repr(&world).starts_with("0x"));
+}
+
+/// Objects as no recorder writes them: any parts, any classes, references anywhere.
+#[test]
+fn hostile_objects_never_panic() {
+    const NAMES: &[&str] = &[
+        "__name__",
+        "__qualname__",
+        "__module__",
+        "mro",
+        "bases",
+        "base_kind",
+        "args",
+        "__func__",
+        "__self__",
+        "__code__",
+        "co_filename",
+        "start",
+        "stop",
+        "step",
+        "maxlen",
+        "mapping",
+        "default_factory",
+        "typecode",
+        "itemsize",
+        "func",
+        "keywords",
+        "fget",
+        "__dict__",
+        "__file__",
+        "_value_",
+        "_name_",
+        "_fields",
+        "__repr__",
+        "__eq__",
+        "__dataclass_fields__",
+        "__wrapped__",
+        "_member_map_",
+        "_member_names_",
+        "repr",
+        "compare",
+        "_parts",
+        "_raw_paths",
+        "a",
+        "b",
+    ];
+    const EXPRESSIONS: &[&str] = &[
+        "o0.a",
+        "o1.b",
+        "o0.__class__",
+        "o2.args",
+        "o0 == o1",
+        "o0 < o1",
+        "o0 in o1",
+        "len(o0)",
+        "o0[0]",
+        "o0['a']",
+        "o0[1:3]",
+        "list(o0)",
+        "sorted(o0)",
+        "str(o0)",
+        "f'{o0}'",
+        "repr(o1)",
+        "isinstance(o0, o1)",
+        "o0 + o1",
+        "o0 * 2",
+        "'%s' % o0",
+        "{o0: 1}",
+        "{o0, o1}",
+        "not o0",
+        "o0 is o1",
+        "o0()",
+        "o0.__name__",
+        "o0.a()",
+        "sum(o0)",
+        "max(o0)",
+        "dict(o0)",
+        "hasattr(o0, 'a')",
+        "o0.keys()",
+        "o0.index(1)",
+        "[*o0]",
+        "{**o0}",
+        "type(o0)",
+        "callable(o0)",
+        "int(o0)",
+        "float(o0)",
+        "abs(o0)",
+        "o0 % 2",
+        "-o0",
+        "bytes(o0)",
+        "range(o0)",
+        "round(o0)",
+        "o0.value",
+        "issubclass(o0, o1)",
+        "'{.a}'.format(o0)",
+        "o0.year",
+        "o0.upper()",
+        "dict([o0])",
+        "o0 | o1",
+        "any(o0)",
+        "getattr(o0, 'b', 1)",
+    ];
+    let mut random = Random(7);
+    for round in 0..400 {
+        let mut world = World::new(11 + (round % 3));
+        let texts =
+            ["enum", "Enum", "builtins", "tuple", "collections", "Counter", "datetime", "x"];
+        let ids = 12;
+        let value = |random: &mut Random| match random.next(12) {
+            0 => OwnedValue::None,
+            1 => OwnedValue::Int(random.next(300) as i64 - 20),
+            2 => UNKNOWN,
+            3 => OwnedValue::Unbound,
+            4 => OwnedValue::Str(b"\xed\xa0\x80\xff"[..].into()),
+            5 | 6 => super::world::text(texts[random.next(texts.len())]),
+            7 => OwnedValue::Bool(random.next(2) == 0),
+            _ => OwnedValue::Ref(random.next(ids + 2) as u64),
+        };
+        for _ in 0..ids {
+            let kind = Kind::from_code(1 + random.next(37) as u8).unwrap();
+            let mut state = blank(kind);
+            if random.next(3) == 0 {
+                state.class = random.next(ids + 2) as u64;
+            }
+            if random.next(2) == 0 {
+                state.seq = Some((0..random.next(4)).map(|_| value(&mut random)).collect());
+            }
+            if random.next(2) == 0 {
+                let pairs = (0..random.next(3)).map(|_| (value(&mut random), value(&mut random)));
+                state.map = Some(pairs.collect());
+            }
+            for part in [&mut state.attrs, &mut state.fields] {
+                if random.next(3) > 0 {
+                    let count = random.next(12);
+                    let names: Vec<_> = (0..count)
+                        .map(|_| (NAMES[random.next(NAMES.len())], value(&mut random)))
+                        .collect();
+                    *part = Some(named(&names));
+                }
+            }
+            if random.next(3) == 0 {
+                state.scalar = Some(value(&mut random));
+            }
+            if random.next(3) == 0 {
+                state.blob = Some((0..random.next(9)).map(|_| random.next(256) as u8).collect());
+            }
+            if random.next(8) == 0 {
+                state.dict_of = Some(random.next(ids + 2) as u64);
+            }
+            world.add(state);
+        }
+        for at in 0..3 {
+            world.set(&format!("o{at}"), OwnedValue::Ref(1 + random.next(ids) as u64));
+        }
+        for id in 0..ids as u64 + 2 {
+            let _ = crate::show::repr(&OwnedValue::Ref(id), &world);
+            let _ = crate::show::pprint(&OwnedValue::Ref(id), &world);
+        }
+        for expression in EXPRESSIONS {
+            if let Ok(value) = evaluate(expression, &world) {
+                let _ = value.repr(&world);
+                let _ = value.is_true(&world);
+            }
+        }
+        let _ = completions("o0.", &world);
+    }
 }
