@@ -305,7 +305,7 @@ unsafe fn fill_payload(heap: &mut Heap, parts: &mut Contents, object: Obj, paylo
 
 /// The items of an OrderedDict in its own order, which its dict's table need not have.
 unsafe fn ordered(object: Obj) -> Pairs {
-    const FIRST: isize = obj::DICT_SIZE + 32;
+    const FIRST: isize = obj::DICT_SIZE;
     // SAFETY: `contents`' caller promises that the object lives; a node is key, hash, next.
     unsafe {
         let plain: rustc_hash::FxHashMap<usize, Obj> =
