@@ -705,7 +705,10 @@ impl Eval<'_> {
         match args.as_slice() {
             [] => Ok(Vec::new()),
             [arg] if is("KeyError") => Ok(self.repr(&self.recorded(arg)?)?.into_bytes()),
-            [arg] => self.str(&self.recorded(arg)?),
+            [arg] => {
+                let arg = self.recorded(arg)?;
+                self.nested(|| self.str(&arg))
+            }
             args => {
                 let args = Val::tuple(args.iter().map(Val::from).collect());
                 Ok(self.repr(&args)?.into_bytes())

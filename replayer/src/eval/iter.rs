@@ -130,7 +130,7 @@ impl Eval<'_> {
             return Ok(Some(members.into_iter().map(|(_, member)| member).collect()));
         };
         let mut out = Vec::new();
-        for name in self.iterate(&names)? {
+        for name in self.nested(|| self.iterate(&names))? {
             for (key, member) in &members {
                 if self.equal(key, &name)? {
                     out.push(member.clone());

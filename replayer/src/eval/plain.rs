@@ -41,7 +41,13 @@ pub(crate) fn plain_object(state: &ObjectState, objects: &dyn Objects) -> Option
     match state.kind {
         Kind::Range => {
             let part = |name, default: i64| match field(state, name) {
-                Some(value) => plain(&Val::from(value), objects).as_int(),
+                Some(OwnedValue::Ref(id)) => {
+                    // An int too long to be inline; nothing else stands here.
+                    let state = known(objects.object(*id).ok()?).ok()?;
+                    let exact = state.kind == Kind::Int && state.class == 0;
+                    if exact { scalar_payload(&state, Kind::Int)?.as_int() } else { None }
+                }
+                Some(value) => Val::from(value).as_int(),
                 None => Some(BigInt::from(default)),
             };
             Some(Val::Range(Arc::new([part("start", 0)?, part("stop", 0)?, part("step", 1)?])))

@@ -79,6 +79,7 @@ pub(super) struct Eval<'s> {
     pub objects: &'s dyn Objects,
     pub minor: u32,
     steps: Cell<u64>,
+    depth: Cell<usize>,
     /// Variables of comprehensions, innermost last.
     vars: Vec<(Arc<str>, Val)>,
 }
@@ -91,6 +92,7 @@ impl<'s> Eval<'s> {
             objects,
             minor: objects.python_minor(),
             steps: Cell::new(0),
+            depth: Cell::new(0),
             vars: Vec::new(),
         }
     }
@@ -100,6 +102,18 @@ impl<'s> Eval<'s> {
         let steps = self.steps.get() + count as u64;
         self.steps.set(steps);
         if steps > STEPS { unsupported("the evaluation takes too long") } else { Ok(()) }
+    }
+
+    /// Runs what may come back to where it is, if objects refer to each other.
+    pub(super) fn nested<T>(&self, inside: impl FnOnce() -> R<T>) -> R<T> {
+        let depth = self.depth.get();
+        if depth >= 50 {
+            return unsupported("objects that refer to each other");
+        }
+        self.depth.set(depth + 1);
+        let result = inside();
+        self.depth.set(depth);
+        result
     }
 
     /// The value of a whole expression.

@@ -100,7 +100,7 @@ impl Writer<'_> {
                 self.named(&format!("{kind} object"), state, "__qualname__");
             }
             Kind::Slice | Kind::Range => match crate::eval::plain_object(state, self.objects) {
-                Some(value) => self.value(&value),
+                Some(value) => self.enter(id, "slice(...)", 3, |writer| writer.value(&value)),
                 None => self.unknown("no contents in the trace"),
             },
             Kind::MappingProxy => {
