@@ -100,16 +100,14 @@ impl Writer {
         self.indexer.live_objects()
     }
 
-    /// Reads what the ring holds. Never blocks longer than the file system does; errors are
+    /// Reads what the ring holds at the time of the call. Never blocks longer than the file system does; errors are
     /// remembered, and from then on events are discarded.
     pub fn drain(&mut self) -> Progress {
         let closed = self.ring.is_closed();
         let before = self.indexed;
-        loop {
-            let head = self.ring.head();
-            if head == self.indexed {
-                break;
-            }
+        // Only what is there now: a fast program must not keep the caller here.
+        let head = self.ring.head();
+        while self.indexed < head {
             if self.failure.is_some() {
                 self.indexed = head;
                 self.ring.release(head);
