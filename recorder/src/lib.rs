@@ -14,7 +14,7 @@ mod rec;
 mod start;
 mod values;
 
-use pyo3_ffi::{PyMethodDef, PyModuleDef, PyModuleDef_HEAD_INIT, PyObject, Py_ssize_t};
+use pyo3_ffi::{Py_ssize_t, PyMethodDef, PyModuleDef, PyModuleDef_HEAD_INIT, PyObject};
 use std::cell::UnsafeCell;
 use std::ffi::c_char;
 
