@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test of the project, on every Python.
 //!
-//! Unit tests of all crates once; the end-to-end tests, the comparison with the oracle and the
+//! Unit and integration tests of all crates once; the end-to-end tests, the comparison with the oracle and the
 //! installation from a wheel once for each Python.
 
 use crate::pythons::{self, Python, VERSIONS};
@@ -43,15 +43,15 @@ pub fn task(args: &[String]) -> Result<()> {
     }
     let mut tally = Tally::new(only);
     tally.stage("build", || build_all(&pythons));
-    tally.stage("unit tests", || {
-        cargo_test(build::cargo().args([
-            "test",
-            "--release",
-            "--workspace",
-            "--lib",
-            "--bins",
-            "--no-fail-fast",
-        ]))
+    // The command line's integration tests are the end-to-end stage below, once for each Python.
+    tally.stage("tests without a Python", || {
+        let others = ["--workspace", "--exclude", "moviola-cli", "--no-fail-fast"];
+        let (passed, mut failed) =
+            cargo_test(build::cargo().args(["test", "--release"]).args(others));
+        let (own, own_failed) =
+            cargo_test(build::cargo().args(["test", "--release", "-p", "moviola-cli", "--bins"]));
+        failed.extend(own_failed);
+        (passed + own, failed)
     });
     for python in &pythons {
         tally.stage(&format!("end to end, Python {}", python.version), || {

@@ -1,7 +1,7 @@
 //! The event stream: what the recorder appends to the ring and what a block holds.
 //!
 //! `SPEC.md` has the byte tables. An event is one opcode byte and its fields; integers are
-//! LEB128 (`uv`), signed ones zigzag LEB128 (`sv`). [`read`] mirrors [`write`]. The stream has
+//! LEB128 (`uv`), signed ones zigzag LEB128 (`sv`). [`mod@read`] mirrors [`mod@write`]. The stream has
 //! no state of its own besides what a reader keeps anyway: the current thread, each thread's
 //! frame stack, and each frame's current line (line events are deltas to it).
 

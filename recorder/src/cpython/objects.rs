@@ -74,13 +74,13 @@ pub const INLINE_VALUES: u64 = 1 << 2;
 pub const HEAPTYPE: u64 = 1 << 9;
 /// Type flag: has a garbage collector header.
 pub const HAVE_GC: u64 = 1 << 14;
-/// See [`LONG_SUBCLASS`].
+/// Type flag: `list` or a subclass of it.
 pub const LIST_SUBCLASS: u64 = 1 << 25;
-/// See [`LONG_SUBCLASS`].
+/// Type flag: `str` or a subclass of it.
 pub const UNICODE_SUBCLASS: u64 = 1 << 28;
-/// See [`LONG_SUBCLASS`].
+/// Type flag: `BaseException` or a subclass of it.
 pub const BASE_EXC_SUBCLASS: u64 = 1 << 30;
-/// See [`LONG_SUBCLASS`].
+/// Type flag: `type` or a subclass of it.
 pub const TYPE_SUBCLASS: u64 = 1 << 31;
 
 /// Reads a field.
