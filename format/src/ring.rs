@@ -51,6 +51,11 @@ pub const OFF_WAITING: usize = 384;
 pub const OFF_CLOSED: usize = 388;
 /// `u32`: the producer met a full ring without a writer; events were lost after the head.
 pub const OFF_LOST: usize = 392;
+/// `u64`: stream offset of the first spilled byte. With [`OFF_SPILL_END`], set by a producer that
+/// found the writer dead: what the ring could not hold any more lies behind its data.
+pub const OFF_SPILL_START: usize = 400;
+/// `u64`: stream offset behind the last spilled byte; 0: nothing was spilled. At most the tail.
+pub const OFF_SPILL_END: usize = 408;
 /// Bytes of the header that have a meaning.
 pub const HEADER_LEN: usize = 512;
 
@@ -61,6 +66,9 @@ pub fn path_beside(trace: &Path) -> PathBuf {
     name.push(".ring");
     PathBuf::from(name)
 }
+
+/// Most that a producer spills.
+pub const SPILL_MAX: u64 = 1 << 30;
 
 /// The unwritten end of a recording, read from a ring file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -121,26 +129,42 @@ pub fn read_leftover(path: &Path) -> io::Result<Leftover> {
     let data = u64::from(u32_at(&header, OFF_DATA));
     let head = u64_at(&header, OFF_HEAD);
     let tail = u64_at(&header, OFF_TAIL);
-    let count = head.checked_sub(tail).filter(|count| *count <= cap);
-    let Some(count) = count else { return Err(invalid("head and tail do not fit")) };
     let size = file.metadata()?.len();
     if data < HEADER_LEN as u64 || data.checked_add(cap).is_none_or(|end| end > size) {
         return Err(invalid("shorter than its capacity"));
     }
-    let mut bytes = vec![0; count as usize];
+    let spill_start = u64_at(&header, OFF_SPILL_START);
+    let spill_end = u64_at(&header, OFF_SPILL_END);
+    let spilled = match spill_end {
+        0 => 0,
+        end => end
+            .checked_sub(spill_start)
+            .filter(|spilled| *spilled <= SPILL_MAX && size - data - cap >= *spilled)
+            .ok_or_else(|| invalid("spilled events that do not fit"))?,
+    };
+    // Between the two the producer may have been killed: then they are in the ring still.
+    let tail = if spilled > 0 { spill_end } else { tail };
+    let count = head.checked_sub(tail).filter(|count| *count <= cap);
+    let Some(count) = count else { return Err(invalid("head and tail do not fit")) };
+    let (spilled, count) = (spilled as usize, count as usize);
+    let mut bytes = vec![0; spilled + count];
+    file.read_exact_at(&mut bytes[..spilled], data + cap)?;
     let at = tail & (cap - 1);
-    let first = count.min(cap - at) as usize;
-    file.read_exact_at(&mut bytes[..first], data + at)?;
+    let first = spilled + count.min((cap - at) as usize);
+    file.read_exact_at(&mut bytes[spilled..first], data + at)?;
     file.read_exact_at(&mut bytes[first..], data)?;
-    let mut again = [0; 8];
-    file.read_exact_at(&mut again, OFF_TAIL as u64)?;
-    let moved = u64::from_le_bytes(again).saturating_sub(tail).min(count);
-    bytes.drain(..moved as usize);
+    let mut moved = 0;
+    if spilled == 0 {
+        let mut again = [0; 8];
+        file.read_exact_at(&mut again, OFF_TAIL as u64)?;
+        moved = u64::from_le_bytes(again).saturating_sub(tail).min(count as u64);
+        bytes.drain(..moved as usize);
+    }
     let mut identity = [0; 16];
     identity.copy_from_slice(&header[OFF_IDENTITY..OFF_IDENTITY + 16]);
     Ok(Leftover {
         identity,
-        start: tail + moved,
+        start: if spilled > 0 { spill_start } else { tail + moved },
         bytes,
         closed: u32_at(&header, OFF_CLOSED) != 0,
         lost: u32_at(&header, OFF_LOST) != 0,

@@ -68,11 +68,12 @@ pub const OUTPUT: u8 = 0x1c;
 /// Audit event: `str name, uv n, value * n`.
 pub const AUDIT: u8 = 0x1d;
 
-/// Allocation: `u8 domain (0 raw, 1 mem, 2 obj), uv address / 8, uv size`.
+/// Allocation: `uv size, block`; a block is its address with the domain (0 raw, 1 mem, 2 obj) in
+/// the low three bits, 6 bytes, least significant first.
 pub const ALLOC: u8 = 0x20;
-/// Free: `u8 domain, uv address / 8`.
+/// Free: `block`.
 pub const FREE: u8 = 0x21;
-/// Reallocation: `u8 domain, uv old address / 8, uv new address / 8, uv size`.
+/// Reallocation: `uv size, old block, new block`.
 pub const REALLOC: u8 = 0x22;
 
 /// New object: `uv id, u8 kind, uv class id (0: the kind's own type), parts`.

@@ -4,6 +4,16 @@
 
 use super::op;
 
+/// Bytes of a memory block in an event.
+pub(crate) const BLOCK_LEN: usize = 6;
+
+/// Domain and address of an encoded memory block.
+#[inline]
+pub(crate) fn split_block(bytes: &[u8]) -> (u8, u64) {
+    let place = bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    ((place & 7) as u8, place & !7)
+}
+
 /// A cursor over encoded bytes. Every step gives `None` where the bytes end or make no sense.
 #[derive(Debug, Clone, Copy)]
 pub struct Raw<'a> {
@@ -72,6 +82,12 @@ impl<'a> Raw<'a> {
     pub fn sv(&mut self) -> Option<i64> {
         let value = self.uv()?;
         Some((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
+    /// Domain and address of a memory block.
+    #[inline]
+    pub fn block(&mut self) -> Option<(u8, u64)> {
+        Some(split_block(self.take(BLOCK_LEN)?))
     }
 
     /// An integer that must fit 32 bits.
@@ -325,13 +341,13 @@ impl<'a> Raw<'a> {
                 self.values(count)?;
             }
             op::ALLOC => {
-                let _ = (self.u8()?, self.uv()?, self.uv()?);
+                let _ = (self.uv()?, self.block()?);
             }
             op::FREE => {
-                let _ = (self.u8()?, self.uv()?);
+                self.block()?;
             }
             op::REALLOC => {
-                let _ = (self.u8()?, self.uv()?, self.uv()?, self.uv()?);
+                let _ = (self.uv()?, self.block()?, self.block()?);
             }
             op::OBJECT..=op::UNKNOWN => {
                 self.change(opcode)?;

@@ -299,6 +299,10 @@ impl<'a> EventReader<'a> {
         self.take(count)
     }
 
+    fn block(&mut self) -> Result<(u8, u64)> {
+        Ok(super::raw::split_block(self.take(super::raw::BLOCK_LEN)?))
+    }
+
     fn float(&mut self) -> Result<f64> {
         let mut bits = [0; 8];
         bits.copy_from_slice(self.take(8)?);
@@ -449,14 +453,20 @@ impl<'a> EventReader<'a> {
             op::CHILD => Event::Child { pid: self.uv()?, number: self.uv()?, how: self.blob()? },
             op::OUTPUT => Event::Output { stream: self.u8()?, data: self.blob()? },
             op::AUDIT => Event::Audit { name: self.blob()?, args: self.values()? },
-            op::ALLOC => Event::Alloc { domain: self.u8()?, address: self.uv()?, size: self.uv()? },
-            op::FREE => Event::Free { domain: self.u8()?, address: self.uv()? },
-            op::REALLOC => Event::Realloc {
-                domain: self.u8()?,
-                old: self.uv()?,
-                new: self.uv()?,
-                size: self.uv()?,
-            },
+            op::ALLOC => {
+                let size = self.uv()?;
+                let (domain, address) = self.block()?;
+                Event::Alloc { domain, address, size }
+            }
+            op::FREE => {
+                let (domain, address) = self.block()?;
+                Event::Free { domain, address }
+            }
+            op::REALLOC => {
+                let size = self.uv()?;
+                let ((_, old), (domain, new)) = (self.block()?, self.block()?);
+                Event::Realloc { domain, old, new, size }
+            }
             op::OBJECT => {
                 let id = self.uv()?;
                 let offset = self.offset;

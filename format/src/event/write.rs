@@ -39,6 +39,14 @@ pub trait Sink {
         self.bytes(text.as_bytes());
     }
 
+    /// Appends a memory block of a domain (0 raw, 1 mem, 2 obj). Blocks are aligned to 8 bytes and
+    /// user addresses have 48 bits (x86-64 with four levels of pages, aarch64).
+    #[inline]
+    fn block(&mut self, domain: u8, address: u64) {
+        let [a, b, c, d, e, f, ..] = (address & !7 | u64::from(domain)).to_le_bytes();
+        self.raw(&[a, b, c, d, e, f]);
+    }
+
     /// Appends an int value.
     #[inline]
     fn v_int(&mut self, value: i64) {

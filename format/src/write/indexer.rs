@@ -520,17 +520,21 @@ impl Indexer {
             }
             op::ALLOC => {
                 self.counts[count::ALLOC] += 1;
-                self.memory.alloc(fields.u8()?, fields.uv()?, fields.uv()?);
+                let size = fields.uv()?;
+                let (domain, address) = fields.block()?;
+                self.memory.alloc(domain, address, size);
             }
             op::FREE => {
                 self.counts[count::FREE] += 1;
-                self.memory.free(fields.u8()?, fields.uv()?);
+                let (domain, address) = fields.block()?;
+                self.memory.free(domain, address);
             }
             op::REALLOC => {
                 self.counts[count::ALLOC] += 1;
-                let domain = fields.u8()?;
-                self.memory.free(domain, fields.uv()?);
-                self.memory.alloc(domain, fields.uv()?, fields.uv()?);
+                let size = fields.uv()?;
+                let ((domain, old), (_, new)) = (fields.block()?, fields.block()?);
+                self.memory.free(domain, old);
+                self.memory.alloc(domain, new, size);
             }
             _ => {}
         }

@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use moviola_format::ring as layout;
-use std::ffi::{CString, c_void};
+use std::ffi::{CStr, CString, c_void};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,8 @@ struct Map {
     header_len: usize,
     data: *mut u8,
     cap: usize,
+    /// Device and inode of the file.
+    file: (libc::dev_t, libc::ino_t),
 }
 
 fn last_error<T>() -> io::Result<T> {
@@ -72,8 +74,17 @@ impl Map {
             if space == libc::MAP_FAILED {
                 return last_error();
             }
-            let mut map =
-                Self { header: ptr::null_mut(), header_len: data_offset, data: space.cast(), cap };
+            let mut stat: libc::stat = std::mem::zeroed();
+            if libc::fstat(fd.0, &raw mut stat) != 0 {
+                return last_error();
+            }
+            let mut map = Self {
+                header: ptr::null_mut(),
+                header_len: data_offset,
+                data: space.cast(),
+                cap,
+                file: (stat.st_dev, stat.st_ino),
+            };
             for half in 0..2 {
                 let at = map.data.add(half * cap).cast::<c_void>();
                 let flags = libc::MAP_SHARED | libc::MAP_FIXED;
@@ -249,6 +260,61 @@ fn is_alive(pid: u32, start: u64) -> bool {
     }
 }
 
+/// Value of `OFF_WRITER_GONE` when the producer found no writer alive.
+const FOUND_DEAD: u32 = 2;
+
+/// Moves the unread events of a ring without a writer behind its data, in the same file, so that
+/// there is room again. False if that cannot be done; then nothing has changed.
+///
+/// Does not allocate, keeps no descriptor, and never makes the kernel send SIGXFSZ.
+#[cold]
+fn spill(map: &Map, path: &CStr, tail: u64, head: u64) -> bool {
+    let (start, end) = (map.word64(layout::OFF_SPILL_START), map.word64(layout::OFF_SPILL_END));
+    let first = if end.load(Ordering::Relaxed) == 0 { tail } else { start.load(Ordering::Relaxed) };
+    let base = map.header_len as u64 + map.cap as u64;
+    if head - first > layout::SPILL_MAX {
+        return false;
+    }
+    // SAFETY: plain calls; the limit is a zeroed structure, the path NUL-terminated, and the data
+    // from tail to head lies within the two mappings in a row.
+    unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        if libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) != 0
+            || base + (head - first) > limit.rlim_cur
+        {
+            return false;
+        }
+        let fd = libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC | libc::O_NOFOLLOW);
+        if fd < 0 {
+            return false;
+        }
+        let fd = Fd(fd);
+        // The program may have put another file there.
+        let mut stat: libc::stat = std::mem::zeroed();
+        if libc::fstat(fd.0, &raw mut stat) != 0 || (stat.st_dev, stat.st_ino) != map.file {
+            return false;
+        }
+        let mut at = tail;
+        while at < head {
+            let data = map.data.add((at & (map.cap as u64 - 1)) as usize);
+            let offset = (base + (at - first)) as libc::off_t;
+            let count = (head - at) as usize;
+            let written = libc::pwrite(fd.0, data.cast(), count, offset);
+            if written <= 0 {
+                if written < 0 && *libc::__errno_location() == libc::EINTR {
+                    continue;
+                }
+                return false;
+            }
+            at += written as u64;
+        }
+    }
+    start.store(first, Ordering::Relaxed);
+    end.store(head, Ordering::Release);
+    map.word64(layout::OFF_TAIL).store(head, Ordering::Release);
+    true
+}
+
 /// The recorded process's end of the ring.
 pub struct Producer {
     /// Stream bytes committed.
@@ -259,6 +325,8 @@ pub struct Producer {
     mask: u64,
     /// None once disowned or closed.
     map: Option<Map>,
+    /// Of the ring's file, for what is spilled.
+    path: CString,
 }
 
 // SAFETY: the pointer belongs to `map`, which is Send.
@@ -274,7 +342,15 @@ impl Producer {
         map.dont_fork();
         map.word32(layout::OFF_PRODUCER_PID).store(std::process::id(), Ordering::Relaxed);
         let head = map.word64(layout::OFF_HEAD).load(Ordering::Relaxed);
-        Ok(Self { head, limit: head, data: map.data, mask: map.cap as u64 - 1, map: Some(map) })
+        let path = CString::new(std::path::absolute(path)?.as_os_str().as_bytes())?;
+        Ok(Self {
+            head,
+            limit: head,
+            data: map.data,
+            mask: map.cap as u64 - 1,
+            map: Some(map),
+            path,
+        })
     }
 
     /// Room for `n` bytes at the write position. Waits while the ring is full; `None` once the
@@ -335,8 +411,10 @@ impl Producer {
                 // SAFETY: as in `reserve`.
                 return Some(unsafe { self.data.add((self.head & self.mask) as usize) });
             }
-            if map.word32(layout::OFF_WRITER_GONE).load(Ordering::Acquire) != 0 {
-                break;
+            match map.word32(layout::OFF_WRITER_GONE).load(Ordering::Acquire) {
+                0 => {}
+                FOUND_DEAD if spill(map, &self.path, tail, self.head) => continue,
+                _ => break,
             }
             let seq = map.word32(layout::OFF_SEQ);
             let seen = seq.load(Ordering::Acquire);
@@ -352,7 +430,7 @@ impl Producer {
                 let pid = map.word32(layout::OFF_WRITER_PID).load(Ordering::Relaxed);
                 let start = map.word64(layout::OFF_WRITER_START).load(Ordering::Relaxed);
                 if !is_alive(pid, start) {
-                    map.word32(layout::OFF_WRITER_GONE).store(2, Ordering::Release);
+                    map.word32(layout::OFF_WRITER_GONE).store(FOUND_DEAD, Ordering::Release);
                 }
             }
         }
@@ -448,6 +526,12 @@ impl Ring {
     /// If the file cannot be opened or mapped or is not a ring.
     pub fn attach(path: &Path) -> io::Result<Self> {
         let map = Map::open(path)?;
+        if map.word64(layout::OFF_SPILL_END).load(Ordering::Acquire) != 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "events were spilled: recover the trace",
+            ));
+        }
         let tail = map.word64(layout::OFF_TAIL).load(Ordering::Acquire);
         let mut ring = Self { map, path: path.to_owned(), tail };
         ring.adopt();
@@ -626,14 +710,30 @@ mod tests {
         let ring = Ring::create(&path, 1 << 18, [7; 16]).unwrap();
         let mut producer = Producer::open(&path).unwrap();
         ring.map.word32(layout::OFF_WRITER_PID).store(i32::MAX as u32, Ordering::Relaxed);
-        let mut kept = 0;
-        while producer.append(&[1; 1000]) {
+        let mut kept = 0_u64;
+        while kept < 5 * ring.cap() {
+            assert!(producer.append(&[(kept / 1000) as u8; 1000]));
             kept += 1000;
         }
-        assert!(kept > ring.cap() - 1000 && ring.is_lost());
-        assert!(!producer.append(&[1]));
-        let left = layout::read_leftover(&path).unwrap();
-        assert_eq!(left.bytes.len() as u64, kept);
+        let check = |kept: u64| {
+            let left = layout::read_leftover(&path).unwrap();
+            assert_eq!((left.start, left.bytes.len() as u64), (0, kept));
+            for (n, chunk) in left.bytes.chunks(1000).enumerate() {
+                assert_eq!(chunk, [n as u8; 1000]);
+            }
+            left
+        };
+        assert!(!check(kept).lost && Ring::attach(&path).is_err());
+        // Another file in its place: nothing can be spilled there.
+        let aside = path.with_extension("aside");
+        std::fs::rename(&path, &aside).unwrap();
+        std::fs::write(&path, "not the ring").unwrap();
+        while producer.append(&[(kept / 1000) as u8; 1000]) {
+            kept += 1000;
+        }
+        std::fs::rename(&aside, &path).unwrap();
+        assert!(ring.is_lost() && !producer.append(&[1]));
+        let left = check(kept);
         assert!(left.lost && !left.closed && left.identity == [7; 16]);
         std::fs::remove_file(path).unwrap();
     }

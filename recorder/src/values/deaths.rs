@@ -181,9 +181,8 @@ unsafe fn note_alloc<const DOMAIN: u8>(block: *mut c_void, size: usize) {
         quiet(rec);
         let out = (*rec).out.begin();
         out.u8(op::ALLOC);
-        out.u8(DOMAIN);
-        out.uv(block as u64 / 8);
         out.uv(size as u64);
+        out.block(DOMAIN, block as u64);
         out.commit();
     }
 }
@@ -235,10 +234,9 @@ extern "C" fn realloc<const DOMAIN: u8>(
             quiet(rec);
             let out = (*rec).out.begin();
             out.u8(op::REALLOC);
-            out.u8(DOMAIN);
-            out.uv(old as u64 / 8);
-            out.uv(block as u64 / 8);
             out.uv(size as u64);
+            out.block(DOMAIN, old as u64);
+            out.block(DOMAIN, block as u64);
             out.commit();
         }
         block
@@ -259,8 +257,7 @@ extern "C" fn free<const DOMAIN: u8>(context: *mut c_void, block: *mut c_void) {
                     quiet(rec);
                     let out = (*rec).out.begin();
                     out.u8(op::FREE);
-                    out.u8(DOMAIN);
-                    out.uv(block as u64 / 8);
+                    out.block(DOMAIN, block as u64);
                     out.commit();
                 }
             }

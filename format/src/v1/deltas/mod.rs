@@ -1,11 +1,20 @@
 //! Events recoded before compression: ints and object ids as differences from the last ones in
-//! the same place of the same kind of event. Counters, indexes and fresh ids then repeat, and
-//! a block takes a third to a half of the room.
+//! the same place of the same kind of event, memory blocks as differences from where they were
+//! expected, floats by the operation that made them. Counters, indexes and fresh ids then repeat,
+//! and a block takes a third to a half of the room.
 //!
 //! The coding is exact: what is decoded has every byte of what was encoded.
 
-use crate::event::raw::Raw;
+mod blocks;
+mod floats;
+
+use crate::event::raw::{BLOCK_LEN, Raw};
 use crate::event::{Sink, op};
+use blocks::Blocks;
+use floats::Floats;
+
+/// Tag of a float that has a code; only in recoded events.
+const V_FLOAT_CODE: u8 = 0x1f;
 
 /// Places in an event that are told apart.
 const FIELDS: usize = 8;
@@ -19,6 +28,8 @@ struct Coder<'a, const DECODE: bool> {
     limit: usize,
     ids: Box<[[u64; FIELDS]; 128]>,
     ints: Box<[[u64; FIELDS]; 128]>,
+    floats: Floats,
+    blocks: Blocks,
     opcode: usize,
     field: usize,
 }
@@ -60,6 +71,8 @@ impl<'a, const DECODE: bool> Coder<'a, DECODE> {
             limit,
             ids: Box::new([[0; FIELDS]; 128]),
             ints: Box::new([[0; FIELDS]; 128]),
+            floats: Floats::new(),
+            blocks: Blocks::new(),
             opcode: 0,
             field: 0,
         }
@@ -147,11 +160,80 @@ impl<'a, const DECODE: bool> Coder<'a, DECODE> {
                 self.cursor.u8()?;
                 self.number(true)
             }
+            op::V_FLOAT => self.float(),
+            V_FLOAT_CODE if DECODE => self.coded_float(),
             _ => {
                 self.field = (self.field + 1).min(FIELDS - 1);
                 self.cursor.skip_value()
             }
         }
+    }
+
+    fn float(&mut self) -> Option<()> {
+        let start = self.cursor.at();
+        self.cursor.u8()?;
+        let value = f64::from_le_bytes(self.cursor.take(8)?.try_into().ok()?);
+        let (opcode, field) = (self.opcode, self.field);
+        if DECODE {
+            self.floats.note(opcode, field, value);
+        } else if let Some(code) = self.floats.code(opcode, field, value) {
+            self.flush(start)?;
+            self.out.extend([V_FLOAT_CODE, code]);
+            self.copied = self.cursor.at();
+        }
+        self.field = (self.field + 1).min(FIELDS - 1);
+        Some(())
+    }
+
+    fn coded_float(&mut self) -> Option<()> {
+        self.flush(self.cursor.at())?;
+        self.cursor.u8()?;
+        let code = self.cursor.u8()?;
+        let value = self.floats.value(self.opcode, self.field, code)?;
+        self.out.v_float(value);
+        self.copied = self.cursor.at();
+        self.field = (self.field + 1).min(FIELDS - 1);
+        Some(())
+    }
+
+    /// A memory block; returns its place, address and domain in one.
+    fn block(&mut self, expected: u64) -> Option<u64> {
+        self.flush(self.cursor.at())?;
+        let place = if DECODE {
+            let place = expected.wrapping_add(unzigzag(self.cursor.uv()?));
+            let bytes = place.to_le_bytes();
+            if bytes[BLOCK_LEN..] != [0; 8 - BLOCK_LEN] {
+                return None;
+            }
+            self.out.raw(&bytes[..BLOCK_LEN]);
+            place
+        } else {
+            let (domain, address) = self.cursor.block()?;
+            let place = address | u64::from(domain);
+            self.out.uv(zigzag(place.wrapping_sub(expected)));
+            place
+        };
+        self.copied = self.cursor.at();
+        Some(place)
+    }
+
+    /// The fields of ALLOC, FREE and REALLOC.
+    fn memory(&mut self, opcode: u8) -> Option<()> {
+        let size = if opcode == op::FREE { 0 } else { self.cursor.uv()? };
+        let mut expected = self.blocks.latest();
+        if opcode != op::ALLOC {
+            let old = self.block(expected)?;
+            self.blocks.freed(old);
+            expected = old;
+        }
+        if opcode == op::ALLOC {
+            expected = self.blocks.next(size);
+        }
+        if opcode != op::FREE {
+            let place = self.block(expected)?;
+            self.blocks.given(place, size);
+        }
+        Some(())
     }
 
     fn values(&mut self, per_item: usize) -> Option<()> {
@@ -241,6 +323,7 @@ impl<'a, const DECODE: bool> Coder<'a, DECODE> {
                 self.id()?;
                 self.cursor.u8().map(drop)
             }
+            op::ALLOC | op::FREE | op::REALLOC => self.memory(opcode),
             _ => self.cursor.skip_fields(opcode),
         }
     }
@@ -265,6 +348,39 @@ mod tests {
         assert_eq!(decode(&coded, raw.len()).unwrap(), raw);
         assert!(decode(&coded, raw.len() - 1).is_none());
         assert!(decode(&coded, raw.len() + 1).is_none());
+    }
+
+    #[test]
+    fn sums_and_reused_blocks_are_short() {
+        let (mut raw, mut sum, mut x) = (Vec::new(), 0.0, 0.5_f64);
+        for i in 0..1000_u64 {
+            x = 3.7 * x * (1.0 - x);
+            sum += x;
+            for (slot, value) in [(0, x), (1, sum)] {
+                raw.local(slot);
+                raw.v_float(value);
+            }
+            raw.u8(op::ALLOC);
+            raw.uv(32);
+            raw.block(2, 0x7f00_1234_5670 + i % 2 * 32);
+            if i > 0 {
+                raw.u8(op::FREE);
+                raw.block(2, 0x7f00_1234_5670 + (i + 1) % 2 * 32);
+            }
+            if i % 100 == 0 {
+                raw.u8(op::REALLOC);
+                raw.uv(i * 1000);
+                raw.block(0, 0xffff_ffff_fff8);
+                raw.block(0, 0);
+            }
+        }
+        raw.local(1);
+        raw.v_float(f64::from_bits(0x7ff8_0000_dead_beef));
+        raw.local(1);
+        raw.v_float(-0.0);
+        let coded = encode(&raw).unwrap();
+        assert_eq!(decode(&coded, raw.len()).unwrap(), raw);
+        assert!(coded.len() < raw.len() * 3 / 5, "{} of {}", coded.len(), raw.len());
     }
 
     #[test]
