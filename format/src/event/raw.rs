@@ -10,7 +10,9 @@ pub(crate) const BLOCK_LEN: usize = 6;
 /// Domain and address of an encoded memory block.
 #[inline]
 pub(crate) fn split_block(bytes: &[u8]) -> (u8, u64) {
-    let place = bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    let mut word = [0; 8];
+    word[..BLOCK_LEN].copy_from_slice(&bytes[..BLOCK_LEN]);
+    let place = u64::from_le_bytes(word);
     ((place & 7) as u8, place & !7)
 }
 

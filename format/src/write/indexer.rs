@@ -398,6 +398,17 @@ impl Indexer {
         cursor: &mut Raw<'_>,
     ) -> Option<()> {
         match opcode {
+            op::ALLOC => {
+                let size = cursor.uv()?;
+                let (domain, address) = cursor.block()?;
+                self.counts[count::ALLOC] += 1;
+                self.memory.alloc(domain, address, size);
+            }
+            op::FREE => {
+                let (domain, address) = cursor.block()?;
+                self.counts[count::FREE] += 1;
+                self.memory.free(domain, address);
+            }
             op::CALL => self.call(false, cursor)?,
             op::RETURN => {
                 cursor.skip_value()?;
@@ -517,17 +528,6 @@ impl Indexer {
                 if !self.audits.contains(name) {
                     self.audits.insert(name.to_vec());
                 }
-            }
-            op::ALLOC => {
-                self.counts[count::ALLOC] += 1;
-                let size = fields.uv()?;
-                let (domain, address) = fields.block()?;
-                self.memory.alloc(domain, address, size);
-            }
-            op::FREE => {
-                self.counts[count::FREE] += 1;
-                let (domain, address) = fields.block()?;
-                self.memory.free(domain, address);
             }
             op::REALLOC => {
                 self.counts[count::ALLOC] += 1;

@@ -36,6 +36,8 @@ pub enum Exit {
 
 /// Slots beyond this are stored one by one after the call event's own.
 const CALL_SLOTS: usize = 255;
+/// Most calls have no more: the room for their values is not worth clearing more of.
+const FEW_SLOTS: usize = 8;
 
 /// The shadow of `frame`, which must be the running one; frames above it, of which no end was
 /// reported, are ended. `None` for a frame that was entered before the recording began.
@@ -101,7 +103,14 @@ pub unsafe fn enter(rec: *mut Recorder, frame: Frame, info: *mut CodeInfo, entry
             Some(if object == 0 { prepare(rec, dict) } else { Val::Ref(object) })
         };
         let slots = &(&(*info).entry_slots)[..(*info).entry_slots.len().min(CALL_SLOTS)];
-        let mut values = [Val::Unbound; CALL_SLOTS];
+        let (mut few, mut many);
+        let values: &mut [Val] = if slots.len() <= FEW_SLOTS {
+            few = [Val::Unbound; FEW_SLOTS];
+            &mut few
+        } else {
+            many = [Val::Unbound; CALL_SLOTS];
+            &mut many
+        };
         for (value, slot) in values.iter_mut().zip(slots) {
             *value = prepare_slot(rec, frame, *slot);
         }

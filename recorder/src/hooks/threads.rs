@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::code::CodeInfo;
-use crate::cpython::{Frame, Thread, thread_state};
+use crate::cpython::{Frame, Thread, thread_mark, thread_state};
 use crate::rec::Recorder;
 use moviola_format::event::{Sink, op};
 use rustc_hash::FxHashMap;
@@ -50,8 +50,9 @@ pub struct ThreadShadow {
 
 /// All threads of the process.
 pub struct Threads {
-    /// The thread whose events are being appended.
-    current_state: *mut pyo3_ffi::PyThreadState,
+    /// [`thread_mark`] of the thread whose events are being appended; 0: to be looked up. A thread
+    /// without Python frames is looked up at its next event, as it may get another state.
+    current_mark: usize,
     /// Its shadow.
     pub current: *mut ThreadShadow,
     by_state: FxHashMap<usize, Box<ThreadShadow>>,
@@ -66,7 +67,7 @@ impl Threads {
     /// No thread seen yet.
     pub fn new() -> Self {
         Self {
-            current_state: std::ptr::null_mut(),
+            current_mark: 0,
             current: std::ptr::null_mut(),
             by_state: FxHashMap::default(),
             count: 0,
@@ -78,14 +79,14 @@ impl Threads {
     /// Whether the calling thread is another than that of the last event.
     #[inline]
     pub fn is_switched(&self) -> bool {
-        thread_state() != self.current_state
+        thread_mark() != self.current_mark
     }
 
     /// Makes the next event look its thread up again: the thread may end now, and a new one may
     /// get the address of its state.
     #[inline]
     pub fn forget_current(&mut self) {
-        self.current_state = std::ptr::null_mut();
+        self.current_mark = 0;
     }
 
     /// The shadow of the calling thread; [`Recorder::enter`] must have run.
@@ -134,7 +135,7 @@ pub fn switch(rec: &mut Recorder) {
         out.commit();
     }
     let threads = &mut rec.threads;
-    threads.current_state = state;
+    threads.current_mark = thread_mark();
     if let Some(shadow) = threads.by_state.get_mut(&(state as usize)) {
         threads.current = &raw mut **shadow;
     }

@@ -22,6 +22,8 @@ pub struct Blocks {
     /// Class of the blocks, by a few bits of their address.
     class_of: Box<[u8; 4096]>,
     last: u64,
+    /// The block freed last and its distance from the one before, if nothing was given out since.
+    row: Option<(u64, u64)>,
 }
 
 fn class(size: u64) -> usize {
@@ -35,7 +37,12 @@ fn slot(place: u64) -> usize {
 impl Blocks {
     pub fn new() -> Self {
         let class = Class { freed: [0; DEPTH], count: 0, last: 0 };
-        Self { classes: Box::new([class; CLASSES]), class_of: Box::new([0; 4096]), last: 0 }
+        Self {
+            classes: Box::new([class; CLASSES]),
+            class_of: Box::new([0; 4096]),
+            last: 0,
+            row: None,
+        }
     }
 
     /// Where the next block of a size is likely to be.
@@ -49,9 +56,9 @@ impl Blocks {
         class.last.wrapping_add(index as u64 * STEP)
     }
 
-    /// Which block is likely to be freed.
-    pub const fn latest(&self) -> u64 {
-        self.last
+    /// Which block is likely to be freed: the next of a row, else the one that was given out last.
+    pub fn latest(&self) -> u64 {
+        self.row.map_or(self.last, |(place, distance)| place.wrapping_add(distance))
     }
 
     /// A block was given out.
@@ -60,10 +67,12 @@ impl Blocks {
         self.classes[index].last = place;
         self.class_of[slot(place)] = index as u8;
         self.last = place;
+        self.row = None;
     }
 
     /// A block was given back.
     pub fn freed(&mut self, place: u64) {
+        self.row = Some((place, self.row.map_or(0, |(before, _)| place.wrapping_sub(before))));
         let class = &mut self.classes[usize::from(self.class_of[slot(place)])];
         // Past the depth the oldest are forgotten.
         class.freed[class.count % DEPTH] = place;

@@ -7,8 +7,8 @@
 /// How many of the latest floats are operands.
 const RECENT: usize = 4;
 
-/// Codes below this are operations; see [`Floats::candidate`].
-const CODES: u8 = 1 + 5 * RECENT as u8;
+/// How many codes there are; see [`Floats::candidates`].
+const CODES: usize = 5 * RECENT + 1;
 
 /// The floats seen in a block so far.
 pub struct Floats {
@@ -23,36 +23,39 @@ impl Floats {
         Self { last: Box::new([[0.0; super::FIELDS]; 128]), recent: [0.0; RECENT] }
     }
 
-    /// The value of a code: 0 the last one in this place; then by fours, with each of the
-    /// recent ones: that one, last + it, last - it, it - last, last * it.
-    fn candidate(&self, last: f64, code: u8) -> Option<f64> {
-        let Some(code) = code.checked_sub(1) else { return Some(last) };
-        let other = self.recent[usize::from(code) % RECENT];
-        let value = match usize::from(code) / RECENT {
-            0 => other,
-            1 => last + other,
-            2 => last - other,
-            3 => other - last,
-            4 => last * other,
-            _ => return None,
-        };
-        (!value.is_nan()).then_some(value)
+    /// The values of the codes: by fours, with each of the recent ones: that one, last + it,
+    /// last - it, it - last, last * it; then the last one in this place.
+    #[inline]
+    fn candidates(&self, last: f64) -> [f64; CODES] {
+        let mut all = [last; CODES];
+        for (at, other) in self.recent.into_iter().enumerate() {
+            all[at] = other;
+            all[RECENT + at] = last + other;
+            all[2 * RECENT + at] = last - other;
+            all[3 * RECENT + at] = other - last;
+            all[4 * RECENT + at] = last * other;
+        }
+        all
     }
 
     /// The code of a value, if it has one.
     #[inline]
     pub fn code(&mut self, opcode: usize, field: usize, value: f64) -> Option<u8> {
-        let last = self.last[opcode][field];
         let bits = value.to_bits();
-        let found = (0..CODES)
-            .find(|code| self.candidate(last, *code).is_some_and(|found| found.to_bits() == bits));
+        let candidates = self.candidates(self.last[opcode][field]);
         self.note(opcode, field, value);
-        found
+        // Whether there is one, in a form that vector instructions can do.
+        let found = candidates.iter().fold(false, |any, found| any | (found.to_bits() == bits));
+        if !found || value.is_nan() {
+            return None;
+        }
+        candidates.iter().position(|found| found.to_bits() == bits).map(|code| code as u8)
     }
 
     /// The value of a code.
     pub fn value(&mut self, opcode: usize, field: usize, code: u8) -> Option<f64> {
-        let value = self.candidate(self.last[opcode][field], code)?;
+        let candidates = self.candidates(self.last[opcode][field]);
+        let value = *candidates.get(usize::from(code)).filter(|value| !value.is_nan())?;
         self.note(opcode, field, value);
         Some(value)
     }
