@@ -5,6 +5,7 @@
 
 use super::python::Python;
 use crate::failure::Failure;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// What cargo calls the extension.
@@ -78,9 +79,21 @@ fn candidates(python: &Python) -> Vec<PathBuf> {
 
 /// The minor version in the stamp of the extension at `path`; it always has two digits.
 fn stamped_minor(path: &Path) -> Option<u32> {
-    let bytes = std::fs::read(path).ok()?;
-    let found = bytes.windows(STAMP.len() + 2).filter(|window| window.starts_with(STAMP));
-    found.filter_map(|window| std::str::from_utf8(&window[STAMP.len()..]).ok()?.parse().ok()).next()
+    const WINDOW: usize = STAMP.len() + 2;
+    let mut file = std::fs::File::open(path).ok()?;
+    // The stamp is among the constants, far before the end of a large file.
+    let mut bytes = Vec::new();
+    loop {
+        let more = file.by_ref().take(1 << 18).read_to_end(&mut bytes).ok()?;
+        let found = bytes
+            .windows(WINDOW)
+            .filter(|window| window.starts_with(STAMP))
+            .find_map(|window| std::str::from_utf8(&window[STAMP.len()..]).ok()?.parse().ok());
+        if found.is_some() || more == 0 {
+            return found;
+        }
+        bytes.drain(..bytes.len().saturating_sub(WINDOW - 1));
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +105,11 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), b"\0\0MOVIOLA-ABI:3.\0MOVIOLA-ABI:3.12;x86_64\0").unwrap();
         assert_eq!(stamped_minor(file.path()), Some(12));
+        for before in [(1 << 18) - 5, (1 << 18) - 14, 1 << 18] {
+            let far = [vec![0; before], b"MOVIOLA-ABI:3.11".to_vec(), vec![0; 1 << 18]].concat();
+            std::fs::write(file.path(), far).unwrap();
+            assert_eq!(stamped_minor(file.path()), Some(11));
+        }
         std::fs::write(file.path(), b"nothing").unwrap();
         assert_eq!(stamped_minor(file.path()), None);
     }

@@ -8,9 +8,9 @@
 use super::callable;
 use super::code::{AFTER_RESUME, CELL_STORE, IS_SEND, KEEP, START};
 use super::frames::{self, Entry, Exit};
-use crate::cpython::{Code, Thread, thread_state};
+use crate::cpython::{Code, Frame, Thread};
 use crate::process::wrap::Gil;
-use crate::rec::recorder;
+use crate::rec::{Recorder, recorder};
 use pyo3_ffi::{
     Py_DECREF, Py_None, PyErr_Clear, PyLong_AsLong, PyLong_FromLong, PyObject,
     PyObject_GetAttrString, PySys_GetObject,
@@ -55,7 +55,7 @@ unsafe extern "C" fn instruction(
     }
     // SAFETY: called by the interpreter in the running frame with the GIL held.
     unsafe {
-        let frame = Thread(thread_state()).frame();
+        let frame = running(rec);
         if (*rec).threads.is_switched() {
             (*rec).enter();
         }
@@ -91,18 +91,34 @@ unsafe fn entered(args: Args, entry: Entry) -> *mut PyObject {
     }
     // SAFETY: called by the interpreter in the entered frame; the first argument is its code.
     unsafe {
-        let frame = Thread(thread_state()).frame();
+        let frame = running(rec);
+        if frame.0.is_null() || frame.code().0 != *args {
+            return none();
+        }
         let info = (*rec).codes.info(Code(*args));
         frames::enter(rec, frame, info, entry);
     }
     none()
 }
 
-unsafe fn left(value: *mut PyObject, exit: Exit) -> *mut PyObject {
+/// The frame that the calling thread runs; may be null.
+#[inline]
+unsafe fn running(rec: *const Recorder) -> Frame {
+    // SAFETY: the callers are called by the interpreter, with the GIL held.
+    unsafe { Thread((*rec).threads.state()).frame() }
+}
+
+unsafe fn left(args: Args, value: *mut PyObject, exit: Exit) -> *mut PyObject {
     let rec = recorder();
     if !rec.is_null() {
         // SAFETY: called by the interpreter in the frame that is left.
-        unsafe { frames::leave(rec, Thread(thread_state()).frame(), value, exit) };
+        unsafe {
+            let frame = running(rec);
+            // C extensions may fire events of code-like objects of their own (3.13).
+            if !frame.0.is_null() && frame.code().0 == *args {
+                frames::leave(rec, frame, value, exit);
+            }
+        }
     }
     none()
 }
@@ -116,14 +132,7 @@ macro_rules! callbacks {
             _: *mut PyObject,
         ) -> *mut PyObject {
             // SAFETY: the interpreter passes code, offset and for most events a third argument.
-            unsafe {
-                // C extensions may fire events of code-like objects of their own (3.13).
-                let frame = Thread(thread_state()).frame();
-                if frame.0.is_null() || frame.code().0 != *$args {
-                    return none();
-                }
-                $body
-            }
+            unsafe { $body }
         })*
     };
 }
@@ -132,13 +141,16 @@ callbacks! {
     py_start(args) { entered(args, Entry::Start) }
     py_resume(args) { entered(args, Entry::Resume) }
     py_throw(args) { entered(args, Entry::Throw) }
-    py_return(args) { left(*args.add(2), Exit::Return) }
-    py_yield(args) { left(*args.add(2), Exit::Yield) }
-    py_unwind(args) { left(Py_None(), Exit::Unwind) }
+    py_return(args) { left(args, *args.add(2), Exit::Return) }
+    py_yield(args) { left(args, *args.add(2), Exit::Yield) }
+    py_unwind(args) { left(args, Py_None(), Exit::Unwind) }
     raise(args) {
         let rec = recorder();
         if !rec.is_null() {
-            frames::raise(rec, Thread(thread_state()).frame(), *args.add(2));
+            let frame = running(rec);
+            if !frame.0.is_null() && frame.code().0 == *args {
+                frames::raise(rec, frame, *args.add(2));
+            }
         }
         none()
     }

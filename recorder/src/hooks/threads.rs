@@ -53,6 +53,8 @@ pub struct Threads {
     /// [`thread_mark`] of the thread whose events are being appended; 0: to be looked up. A thread
     /// without Python frames is looked up at its next event, as it may get another state.
     current_mark: usize,
+    /// Its state.
+    current_state: *mut pyo3_ffi::PyThreadState,
     /// Its shadow.
     pub current: *mut ThreadShadow,
     by_state: FxHashMap<usize, Box<ThreadShadow>>,
@@ -68,6 +70,7 @@ impl Threads {
     pub fn new() -> Self {
         Self {
             current_mark: 0,
+            current_state: std::ptr::null_mut(),
             current: std::ptr::null_mut(),
             by_state: FxHashMap::default(),
             count: 0,
@@ -80,6 +83,13 @@ impl Threads {
     #[inline]
     pub fn is_switched(&self) -> bool {
         thread_mark() != self.current_mark
+    }
+
+    /// The calling thread's state.
+    #[cfg_attr(not(Py_3_12), expect(dead_code, reason = "3.11 is given its frames"))]
+    #[inline]
+    pub fn state(&self) -> *mut pyo3_ffi::PyThreadState {
+        if self.is_switched() { thread_state() } else { self.current_state }
     }
 
     /// Makes the next event look its thread up again: the thread may end now, and a new one may
@@ -136,6 +146,7 @@ pub fn switch(rec: &mut Recorder) {
     }
     let threads = &mut rec.threads;
     threads.current_mark = thread_mark();
+    threads.current_state = state;
     if let Some(shadow) = threads.by_state.get_mut(&(state as usize)) {
         threads.current = &raw mut **shadow;
     }

@@ -4,7 +4,7 @@
 #![allow(unsafe_code)]
 
 use super::scalars::Val;
-use super::types::TypeInfo;
+use super::types::Types;
 use super::watch::Active;
 use crate::cpython::objects::{self as obj, Obj, Typ};
 use moviola_format::event::Reason;
@@ -81,7 +81,7 @@ pub struct Heap {
     /// Objects that have an id and are not captured yet.
     pub work: Vec<Obj>,
     /// What is known of each type.
-    pub types: FxHashMap<usize, TypeInfo>,
+    pub types: Types,
     /// Types whose slots and methods may have to be replaced.
     pub new_types: Vec<Typ>,
     /// Instance dictionaries (flag `DICT_OF`): dict -> owner.
@@ -131,7 +131,7 @@ impl Heap {
             filter: vec![0; FILTER_BITS / 64],
             next_id: 1,
             work: Vec::new(),
-            types: FxHashMap::default(),
+            types: Types::default(),
             new_types: Vec::new(),
             owner_of: FxHashMap::default(),
             dict_of: FxHashMap::default(),
@@ -347,7 +347,7 @@ impl Heap {
         if let Some(owner) = self.owner_of.remove(&address) {
             self.dict_of.remove(&owner);
         }
-        self.types.remove(&address);
+        self.types.remove(address);
         self.shadows.remove(&address);
         let dict = self.dict_of.remove(&address)?;
         self.owner_of.remove(&dict);

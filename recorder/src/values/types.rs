@@ -9,6 +9,7 @@ use super::scalars::utf8;
 use crate::cpython::objects::{self as obj, Chars, DictIter, Obj, Typ, rd};
 use moviola_format::event::Kind;
 use pyo3_ffi as ffi;
+use rustc_hash::FxHashMap;
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -82,6 +83,57 @@ pub struct TypeInfo {
     pub dict: DictPlace,
     /// Names and offsets of the slots.
     pub slots: Vec<(Obj, isize)>,
+}
+
+/// What is known of each type, by its address.
+#[derive(Default)]
+pub struct Types {
+    places: FxHashMap<usize, usize>,
+    infos: Vec<TypeInfo>,
+    unused: Vec<usize>,
+    /// The type asked for last and where its info is; 0: none.
+    last: (usize, usize),
+}
+
+impl Types {
+    #[inline]
+    fn find(&mut self, typ: usize) -> Option<usize> {
+        if self.last.0 == typ {
+            return Some(self.last.1);
+        }
+        let at = *self.places.get(&typ)?;
+        self.last = (typ, at);
+        Some(at)
+    }
+
+    #[cold]
+    fn add(&mut self, typ: usize, info: TypeInfo) -> usize {
+        let at = match self.unused.pop() {
+            Some(at) => {
+                self.infos[at] = info;
+                at
+            }
+            None => {
+                self.infos.push(info);
+                self.infos.len() - 1
+            }
+        };
+        self.places.insert(typ, at);
+        at
+    }
+
+    /// Forgets a type, if there was one at the address.
+    pub fn remove(&mut self, typ: usize) {
+        if let Some(at) = self.places.remove(&typ) {
+            self.unused.push(at);
+            self.last = (0, 0);
+        }
+    }
+
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
 }
 
 /// `tp_dealloc` of all classes that are defined in Python.
@@ -195,11 +247,15 @@ impl Heap {
     /// # Safety
     /// `typ` must be alive; the GIL must be held.
     pub unsafe fn type_info(&mut self, typ: Typ) -> &TypeInfo {
-        // SAFETY: the caller's promise.
-        self.types.entry(typ as usize).or_insert_with(|| unsafe {
-            self.new_types.push(typ);
-            classify(typ)
-        })
+        let at = match self.types.find(typ as usize) {
+            Some(at) => at,
+            None => {
+                self.new_types.push(typ);
+                // SAFETY: the caller's promise.
+                self.types.add(typ as usize, unsafe { classify(typ) })
+            }
+        };
+        &self.types.infos[at]
     }
 }
 

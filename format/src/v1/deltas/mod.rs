@@ -16,6 +16,9 @@ use floats::Floats;
 /// Tag of a float that has a code; only in recoded events.
 const V_FLOAT_CODE: u8 = 0x1f;
 
+/// Bytes that are copied at once.
+const SHORT: usize = 16;
+
 /// Places in an event that are told apart.
 const FIELDS: usize = 8;
 
@@ -109,12 +112,21 @@ impl<'a, const DECODE: bool> Coder<'a, DECODE> {
     }
 
     /// Copies the input up to `end`.
+    #[inline]
     fn flush(&mut self, end: usize) -> Option<()> {
         let copy = self.input.get(self.copied..end)?;
         if copy.len() > self.limit - self.out.len().min(self.limit) {
             return None;
         }
-        self.out.extend_from_slice(copy);
+        // Most copies are of a few bytes: one move of a fixed size is faster than a call.
+        match self.input.get(self.copied..self.copied + SHORT) {
+            Some(more) if copy.len() <= SHORT => {
+                let len = self.out.len() + copy.len();
+                self.out.extend_from_slice(more);
+                self.out.truncate(len);
+            }
+            _ => self.out.extend_from_slice(copy),
+        }
         self.copied = end;
         Some(())
     }
