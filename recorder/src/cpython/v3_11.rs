@@ -13,6 +13,9 @@ pub const CFRAME_USE_TRACING: usize = 0;
 pub const TSTATE_TRACING: usize = 44;
 pub const TSTATE_PROFILEFUNC: usize = 64;
 pub const TSTATE_TRACEFUNC: usize = 72;
+/// Where the call sites' shortcuts are in the interpreter state, and that state's size.
+pub const INTERP_CALLABLE_CACHE: usize = 107360;
+pub const INTERP_SIZE: usize = 107752;
 pub const FRAMEOBJECT_FRAME: usize = 24;
 pub const FRAMEOBJECT_TRACE_LINES: usize = 44;
 pub const FRAME_CODE: usize = 32;

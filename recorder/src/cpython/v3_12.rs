@@ -9,6 +9,9 @@ pub const TSTATE_THREAD_ID: usize = 136;
 pub const TSTATE_NATIVE_ID: usize = 144;
 pub const TSTATE_CFRAME: usize = 56;
 pub const CFRAME_CURRENT_FRAME: usize = 0;
+/// Where the call sites' shortcuts are in the interpreter state, and that state's size.
+pub const INTERP_CALLABLE_CACHE: usize = 381704;
+pub const INTERP_SIZE: usize = 383552;
 pub const FRAME_CODE: usize = 0;
 pub const FRAME_GLOBALS: usize = 24;
 pub const FRAME_LOCALS: usize = 40;

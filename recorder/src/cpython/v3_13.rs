@@ -8,6 +8,9 @@ pub const TSTATE_ID: usize = 224;
 pub const TSTATE_THREAD_ID: usize = 152;
 pub const TSTATE_NATIVE_ID: usize = 160;
 pub const TSTATE_CURRENT_FRAME: usize = 72;
+/// Where the call sites' shortcuts are in the interpreter state, and that state's size.
+pub const INTERP_CALLABLE_CACHE: usize = 193072;
+pub const INTERP_SIZE: usize = 194968;
 pub const FRAME_CODE: usize = 0;
 pub const FRAME_GLOBALS: usize = 24;
 pub const FRAME_LOCALS: usize = 40;

@@ -3,40 +3,38 @@
 #![allow(unsafe_code)]
 
 use crate::cpython::objects::{self as obj, Obj};
+use crate::cpython::version::{INTERP_CALLABLE_CACHE, INTERP_SIZE};
+use crate::process::wrap::find;
 use pyo3_ffi as ffi;
-
-/// Where `callable_cache.list_append` lies in the headers that this was made for.
-#[cfg(not(Py_3_13))]
-const AT: usize = 381_704 + 16;
-#[cfg(Py_3_13)]
-const AT: usize = 193_072 + 16;
-/// How far to look for it in another patch release.
-#[cfg(not(Py_3_13))]
-const SIZE: usize = 382_000;
-#[cfg(Py_3_13)]
-const SIZE: usize = 194_000;
 
 /// Turns the shortcut off.
 ///
+/// # Errors
+/// If the field is not found.
+///
 /// # Safety
 /// The GIL must be held.
-pub unsafe fn disable() {
-    // SAFETY: the fields `isinstance`, `len`, `list_append` stand in a row and borrow; the
-    // state is larger than SIZE in every release of the minor version.
+pub unsafe fn disable() -> Result<(), &'static str> {
+    // SAFETY: the caller's promise. `struct callable_cache` begins with the three fields in every
+    // version (`pycore_code.h`); the interpreter state has INTERP_SIZE bytes in the first release
+    // of the minor version that was looked at, and patch releases move fields by a few words.
     unsafe {
-        let state = ffi::PyInterpreterState_Get().cast::<Obj>();
         let append = obj::dict_find(obj::type_dict(&raw mut ffi::PyList_Type), b"append");
-        if append.is_null() {
-            return;
-        }
-        let likely = AT / 8;
-        let place = if *state.add(likely) == append {
-            Some(likely)
-        } else {
-            (0..SIZE / 8).find(|at| *state.add(*at) == append)
+        let fields = [find(b"builtins", b"isinstance"), find(b"builtins", b"len"), append];
+        let state = ffi::PyInterpreterState_Get().cast::<Obj>();
+        let words = INTERP_SIZE / size_of::<Obj>() - fields.len();
+        let likely = INTERP_CALLABLE_CACHE / size_of::<Obj>();
+        let is_cache = |at: &usize| {
+            let found = state.add(*at).cast::<[Obj; 3]>().read();
+            !append.is_null() && (found == fields || found == [fields[0], fields[1], NONE])
         };
-        if let Some(place) = place {
-            *state.add(place) = std::ptr::null_mut();
-        }
+        let at = if is_cache(&likely) { Some(likely) } else { (0..words).find(is_cache) };
+        let Some(at) = at else {
+            return Err("the interpreter's shortcut for list.append is not where it should be");
+        };
+        state.add(at + 2).write(NONE);
     }
+    Ok(())
 }
+
+const NONE: Obj = std::ptr::null_mut();

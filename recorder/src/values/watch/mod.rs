@@ -6,7 +6,6 @@
 //! object is read again afterwards, and whenever an event falls in between.
 #![allow(unsafe_code)]
 
-#[cfg(Py_3_12)]
 mod append_cache;
 pub mod attr;
 pub mod bytes;

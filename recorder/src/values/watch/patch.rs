@@ -313,8 +313,7 @@ pub unsafe fn install() -> Result<(), &'static str> {
             swap.apply(typ);
             see_type(typ);
         }
-        #[cfg(Py_3_12)]
-        super::append_cache::disable();
+        super::append_cache::disable()?;
     }
     Ok(())
 }
