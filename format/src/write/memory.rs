@@ -148,7 +148,11 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let step = if state >> 63 == 1 { 16 } else { 8 };
             let address = (state >> 20) % 3000 * step;
-            let size = if state % 97 == 0 { u64::from(u32::MAX) + state % 7 } else { state % 600 };
+            let size = if state.is_multiple_of(97) {
+                u64::from(u32::MAX) + state % 7
+            } else {
+                state % 600
+            };
             if state >> 40 & 1 == 0 {
                 memory.alloc(1, address, size);
                 live.insert(address, size);
@@ -157,7 +161,7 @@ mod tests {
                 memory.free(1, address);
                 live.remove(&address);
             }
-            peak = peak.max(live.values().sum::<u64>() * u64::from(state % 50 == 0));
+            peak = peak.max(live.values().sum::<u64>() * u64::from(state.is_multiple_of(50)));
         }
         let sum = memory.seal()[1];
         assert_eq!((sum.live_blocks, sum.total_bytes), (live.len() as u64, total));

@@ -28,8 +28,7 @@ impl<'a> Snapshot<'a> {
             out.push_str("[\"opaque\",\"?.?\"]");
             return;
         };
-        let facts = (object.class != 0)
-            .then(|| self.memory.classes.facts(self.heap, self.scope, object.class));
+        let facts = (object.class != 0).then(|| self.class_facts(object.class));
         let exact = facts.is_none();
         match kind {
             Kind::List | Kind::Tuple if exact => {
@@ -500,7 +499,7 @@ impl<'a> Snapshot<'a> {
     // -- classes and instances -------------------------------------------------------------
 
     fn class(&mut self, out: &mut String, id: u64, object: &'a Object) {
-        let name = self.memory.classes.facts(self.heap, self.scope, id).name.clone();
+        let name = self.class_facts(id).name.clone();
         out.push_str("[\"class\",");
         json::string(out, &name);
         out.push_str(",[");
@@ -509,7 +508,7 @@ impl<'a> Snapshot<'a> {
             if at > 0 {
                 out.push(',');
             }
-            let name = self.memory.classes.facts(self.heap, self.scope, *base).name.clone();
+            let name = self.class_facts(*base).name.clone();
             json::string(out, &name);
         }
         out.push_str("],");
@@ -586,7 +585,7 @@ impl<'a> Snapshot<'a> {
                 attrs.is_some_and(|attrs| attrs.get_str(name).is_some())
             });
             let user = match definer {
-                Some(class) => self.memory.classes.facts(self.heap, self.scope, class).user,
+                Some(class) => self.class_facts(class).user,
                 None => facts.user && name != b"maxlen" && name != b"default_factory",
             };
             if user {

@@ -3,7 +3,7 @@
 //! The numbering is a pure function of the graph: breadth first, names sorted. What each kind of
 //! object looks like is in `entry.rs`.
 
-use super::classes::{Classes, kind_name};
+use super::classes::{ClassFacts, Classes, kind_name};
 use super::json;
 use super::scope::Scope;
 use crate::heap::{Heap, Object};
@@ -14,6 +14,7 @@ use num_bigint::BigInt;
 use num_traits::ToPrimitive as _;
 use rustc_hash::FxHashMap;
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 /// Longest str or bytes shown in full.
 pub const STR_CAP: usize = 400;
@@ -135,6 +136,12 @@ impl<'a> Snapshot<'a> {
         self.heap.get(id)
     }
 
+    /// The facts about a class, which go into the text.
+    pub(super) fn class_facts(&mut self, class: u64) -> Rc<ClassFacts> {
+        self.seen.push(class);
+        self.memory.classes.facts(self.heap, self.scope, class)
+    }
+
     /// Appends V of a value.
     pub(super) fn value(&mut self, out: &mut String, value: &OwnedValue) {
         if self.scalar(out, value) {
@@ -161,7 +168,7 @@ impl<'a> Snapshot<'a> {
     pub(super) fn class_name_of(&mut self, id: u64) -> Vec<u8> {
         let Some(object) = self.heap.get(id) else { return b"?.?".to_vec() };
         if object.class != 0 {
-            return self.memory.classes.facts(self.heap, self.scope, object.class).name.clone();
+            return self.class_facts(object.class).name.clone();
         }
         object.kind.map_or("?.?", kind_name).into()
     }
@@ -245,7 +252,7 @@ impl<'a> Snapshot<'a> {
                 out.push_str("]}");
             }
             Kind::Class => {
-                let facts = self.memory.classes.facts(self.heap, self.scope, id);
+                let facts = self.class_facts(id);
                 if facts.user {
                     return false;
                 }
