@@ -130,6 +130,8 @@ pub struct InfoArgs {
 pub enum ExportFormat {
     /// One JSON value a line, an event each.
     Jsonl,
+    /// The stops from --from to --to as a trace of their own.
+    Trace,
 }
 
 /// `moviola export`.
@@ -144,6 +146,12 @@ pub struct ExportArgs {
     /// Leave out the values of locals
     #[arg(long)]
     pub no_locals: bool,
+    /// With --format trace: the first stop, @N [default: the start]
+    #[arg(long, value_name = "@N")]
+    pub from: Option<String>,
+    /// With --format trace: the stop behind the last, @N [default: the end]
+    #[arg(long, value_name = "@N")]
+    pub to: Option<String>,
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -4,6 +4,7 @@
 //! there, a returning frame still is. Objects are not its business.
 
 use moviola_format::event::Event;
+use moviola_format::event::read::FrameDef;
 use moviola_format::read::{CodeInfo, Frame as StoredFrame, OwnedValue, Stacks};
 use rustc_hash::FxHashMap;
 
@@ -170,6 +171,22 @@ impl Machine {
         self.running.len() + others + self.suspended.len()
     }
 
+    /// Frames that are suspended and at hand.
+    pub fn suspended(&self) -> impl Iterator<Item = &Frame> {
+        self.suspended.values()
+    }
+
+    /// Number of the next activation.
+    #[must_use]
+    pub const fn next_activation(&self) -> u64 {
+        self.next_activation
+    }
+
+    /// Takes a frame that returned at the last stop off its stack.
+    pub fn settle(&mut self) {
+        self.leave();
+    }
+
     /// Number of the next stop.
     #[must_use]
     pub const fn next_stop(&self) -> u64 {
@@ -263,6 +280,15 @@ impl Machine {
                 self.leaving = Leaving::ForGood;
                 Some(stop)
             }
+            Event::Segment { activations, .. } => {
+                self.next_activation = *activations;
+                None
+            }
+            Event::Frame(frame) => {
+                self.leave();
+                self.baseline(frame);
+                None
+            }
             Event::Raise { exception } => {
                 self.leave();
                 Some(self.stop_here(StopKind::Raise, Some((*exception).into())))
@@ -271,6 +297,31 @@ impl Machine {
                 self.leave();
                 None
             }
+        }
+    }
+
+    /// A frame that was there when the segment began.
+    fn baseline(&mut self, given: &FrameDef<'_>) {
+        let slots = given.locals.iter().map(|(slot, _)| *slot as usize + 1).max().unwrap_or(0);
+        let mut locals = vec![OwnedValue::Unbound; slots.min(self.slots(given.code))];
+        for (slot, value) in &given.locals {
+            if let Some(place) = locals.get_mut(*slot as usize) {
+                *place = OwnedValue::from(*value);
+            }
+        }
+        let frame = Frame {
+            activation: given.activation,
+            code: given.code,
+            line: i64::from(given.line),
+            namespace: given.namespace.map(OwnedValue::from),
+            locals,
+            entered: self.next_stop,
+            version: 0,
+        };
+        if given.suspended {
+            self.suspended.insert(frame.activation, frame);
+        } else {
+            self.push(frame);
         }
     }
 

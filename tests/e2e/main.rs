@@ -9,5 +9,6 @@ mod debug;
 mod kills;
 mod record;
 mod signals;
+mod slices;
 mod stdin;
 mod util;

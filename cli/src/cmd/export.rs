@@ -1,16 +1,24 @@
-//! `moviola export`: a trace as JSON lines.
+//! `moviola export`: a trace as JSON lines, or a part of it as a trace of its own.
 
 use crate::args::{ExportArgs, ExportFormat};
 use crate::failure::{Failure, Outcome};
 use crate::open;
 use crate::output::Output;
-use moviola_replayer::export::{ExportError, Options, export};
+use crate::ui;
+use moviola_format::read::Trace;
+use moviola_pipeline::writer::new_identity;
+use moviola_replayer::export::{ExportError, Options, export, slice};
 use std::path::Path;
 
 /// Runs the subcommand.
 pub fn run(args: &ExportArgs) -> Outcome {
-    let ExportFormat::Jsonl = args.format;
     let trace = open::trace(&args.trace)?;
+    if args.format == ExportFormat::Trace {
+        return part(&trace, args);
+    }
+    if args.from.is_some() || args.to.is_some() {
+        return Err(Failure::usage("--from and --to go with --format trace"));
+    }
     let options = Options {
         roots: args.root.as_deref().map(names_of).transpose()?.unwrap_or_default(),
         no_locals: args.no_locals,
@@ -24,6 +32,44 @@ pub fn run(args: &ExportArgs) -> Outcome {
     }
     output.finish()?;
     Ok(0)
+}
+
+/// Writes a part of a trace.
+fn part(trace: &Trace, args: &ExportArgs) -> Outcome {
+    let Some(output) = &args.output else {
+        return Err(Failure::usage("--format trace needs -o FILE"));
+    };
+    if same_file(output, &args.trace) {
+        return Err(Failure::usage("the new trace cannot replace the one it is read from"));
+    }
+    let end = trace.stop_count();
+    let from = position(args.from.as_deref(), 0, end)?;
+    let to = position(args.to.as_deref(), end, end)?;
+    if from >= to {
+        return Err(Failure::usage(format!("there is nothing from @{from} to @{to}")));
+    }
+    let sliced = slice(trace, from..to, new_identity(), output)
+        .map_err(|e| open::failure(&args.trace, &e))?;
+    ui::note(&format!(
+        "wrote {}: {} stops, {} line events, {} objects from before",
+        output.display(),
+        sliced.stops,
+        sliced.lines,
+        sliced.objects
+    ));
+    Ok(0)
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+fn position(given: Option<&str>, default: u64, end: u64) -> Result<u64, Failure> {
+    let Some(given) = given else { return Ok(default) };
+    let number = given.strip_prefix('@').unwrap_or(given).parse().ok();
+    number.filter(|stop| *stop <= end).ok_or_else(|| {
+        Failure::usage(format!("{given} is no position of this trace: give @0 to @{end}"))
+    })
 }
 
 /// The names that a directory may have in a trace: as given, and without symbolic links. It need

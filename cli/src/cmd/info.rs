@@ -100,6 +100,7 @@ fn as_json(trace: &Trace) -> Value {
     json!({
         "events": events,
         "stops": trace.stop_count(),
+        "segment": trace.segment().map(|s| json!({"stops_before": s.stops, "lines_before": s.lines})),
         "blocks": trace.block_count(),
         "gaps": gaps,
         "unknown_values": c.unknown,

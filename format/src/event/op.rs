@@ -76,6 +76,15 @@ pub const FREE: u8 = 0x21;
 /// Reallocation: `uv size, old block, new block`.
 pub const REALLOC: u8 = 0x22;
 
+/// A segment begins, before all else in it but THREAD_START: `uv activations, uv stops, uv lines,
+/// uv nanoseconds` of the recording before it. Activations and time go on from there; stops and
+/// lines are counted from the segment's start. A baseline follows: definitions, OBJECT, FRAME.
+pub const SEGMENT: u8 = 0x23;
+/// A frame that was there when the segment began: `u8 where (0 on top of the current thread's
+/// stack, 1 suspended), uv activation, uv code, uv line, value namespace (unbound: none), uv n,
+/// (uv slot, value) * n`. No stop.
+pub const FRAME: u8 = 0x24;
+
 /// New object: `uv id, u8 kind, uv class id (0: the kind's own type), parts`.
 pub const OBJECT: u8 = 0x30;
 /// All parts of an object are replaced: `uv id, parts`.

@@ -351,6 +351,20 @@ impl<'a> Raw<'a> {
             op::REALLOC => {
                 let _ = (self.uv()?, self.block()?, self.block()?);
             }
+            op::SEGMENT => {
+                let _ = (self.uv()?, self.uv()?, self.uv()?, self.uv()?);
+            }
+            op::FRAME => {
+                if self.u8()? > 1 {
+                    return None;
+                }
+                let _ = (self.uv()?, self.uv()?, self.uv32()?);
+                self.skip_value()?;
+                for _ in 0..self.count()? {
+                    self.uv32()?;
+                    self.skip_value()?;
+                }
+            }
             op::OBJECT..=op::UNKNOWN => {
                 self.change(opcode)?;
             }

@@ -128,6 +128,23 @@ pub struct CodeDef<'a> {
     pub lines: Vec<u32>,
 }
 
+/// A frame that was there when a segment began.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FrameDef<'a> {
+    /// Suspended, not on the stack.
+    pub suspended: bool,
+    /// Number of the activation.
+    pub activation: u64,
+    /// Code id.
+    pub code: u64,
+    /// Its line.
+    pub line: u32,
+    /// The namespace of a module or class body.
+    pub namespace: Option<Value<'a>>,
+    /// Slots that have values.
+    pub locals: Vec<(u32, Value<'a>)>,
+}
+
 /// One event.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)] // Fields are described at the opcode, in `op.rs`.
@@ -163,6 +180,8 @@ pub enum Event<'a> {
     Alloc { domain: u8, address: u64, size: u64 },
     Free { domain: u8, address: u64 },
     Realloc { domain: u8, old: u64, new: u64, size: u64 },
+    Segment { activations: u64, stops: u64, lines: u64, nanos: u64 },
+    Frame(Box<FrameDef<'a>>),
     Object { id: u64, kind: Kind, class: u64, parts: Vec<Part<'a>> },
     Replace { id: u64, parts: Vec<Part<'a>> },
     SeqSet { id: u64, index: u64, value: Value<'a> },
@@ -297,6 +316,20 @@ impl<'a> EventReader<'a> {
     fn blob(&mut self) -> Result<&'a [u8]> {
         let count = self.count()?;
         self.take(count)
+    }
+
+    fn frame(&mut self) -> Result<FrameDef<'a>> {
+        let offset = self.offset;
+        let suspended = match self.u8()? {
+            0 => false,
+            1 => true,
+            tag => return Err(DecodeError::BadTag { offset, tag }),
+        };
+        let (activation, code, line) = (self.uv()?, self.uv()?, self.u32()?);
+        let namespace = Some(self.value()?).filter(|value| *value != Value::Unbound);
+        let count = self.count()?;
+        let locals = (0..count).map(|_| Ok((self.u32()?, self.value()?))).collect::<Result<_>>()?;
+        Ok(FrameDef { suspended, activation, code, line, namespace, locals })
     }
 
     fn block(&mut self) -> Result<(u8, u64)> {
@@ -467,6 +500,13 @@ impl<'a> EventReader<'a> {
                 let ((_, old), (domain, new)) = (self.block()?, self.block()?);
                 Event::Realloc { domain, old, new, size }
             }
+            op::SEGMENT => Event::Segment {
+                activations: self.uv()?,
+                stops: self.uv()?,
+                lines: self.uv()?,
+                nanos: self.uv()?,
+            },
+            op::FRAME => Event::Frame(Box::new(self.frame()?)),
             op::OBJECT => {
                 let id = self.uv()?;
                 let offset = self.offset;

@@ -107,6 +107,27 @@ pub trait Sink {
         self.u8(reason as u8);
     }
 
+    /// Appends a value.
+    fn value(&mut self, value: &super::Value<'_>) {
+        use super::Value as V;
+        match *value {
+            V::Unbound => self.u8(op::V_UNBOUND),
+            V::None => self.u8(op::V_NONE),
+            V::Bool(false) => self.u8(op::V_FALSE),
+            V::Bool(true) => self.u8(op::V_TRUE),
+            V::Ellipsis => self.u8(op::V_ELLIPSIS),
+            V::NotImplemented => self.u8(op::V_NOT_IMPLEMENTED),
+            V::Int(value) => self.v_int(value),
+            V::Big { negative, magnitude } => self.v_big(negative, magnitude),
+            V::Float(value) => self.v_float(value),
+            V::Complex(re, im) => self.v_complex(re, im),
+            V::Str(utf8) => self.v_str(utf8),
+            V::Bytes(bytes) => self.v_bytes(bytes),
+            V::Ref(id) => self.v_ref(id),
+            V::Unknown(reason) => self.v_unknown(reason),
+        }
+    }
+
     /// Appends a line event, `delta` being the new line minus the frame's line.
     #[inline]
     fn line(&mut self, delta: i64) {

@@ -22,7 +22,7 @@ pub use hits::Hits;
 pub use objects::ChangeStops;
 pub use trace::Trace;
 pub use types::{
-    BlockBounds, Bookmark, Child, CodeInfo, EventCounts, Exit, Frame, Gap, Slice, Span, Stacks,
-    ThreadInfo, ThreadStack, TraceError,
+    BlockBounds, Bookmark, Child, CodeInfo, EventCounts, Exit, Frame, Gap, Segment, Slice, Span,
+    Stacks, ThreadInfo, ThreadStack, TraceError,
 };
 pub use value::{Items, ObjectState, OwnedValue, Status};

@@ -1,6 +1,6 @@
 //! What the definitions in the block summaries say: codes, threads, start facts, sources, gaps.
 
-use super::types::{Bookmark, Child, CodeInfo, EventCounts, Exit, Gap, ThreadInfo};
+use super::types::{Bookmark, Child, CodeInfo, EventCounts, Exit, Gap, Segment, ThreadInfo};
 use crate::event::raw::Raw;
 use crate::event::read::CodeDef;
 use crate::event::{Event, EventReader};
@@ -22,6 +22,7 @@ pub struct Tables {
     pub threads: Vec<ThreadInfo>,
     pub meta: Vec<(String, String)>,
     pub exit: Option<Exit>,
+    pub segment: Option<Segment>,
     pub gaps: Vec<Gap>,
     pub bookmarks: Vec<Bookmark>,
     pub children: Vec<Child>,
@@ -138,6 +139,9 @@ impl Tables {
                 }
                 Event::ThreadEnd { thread } => {
                     place(&mut self.threads, thread)?.end_stop = Some(stop);
+                }
+                Event::Segment { stops, lines, .. } => {
+                    self.segment = Some(Segment { stops, lines })
                 }
                 Event::Meta { key, value } => self.meta.push((text(key), text(value))),
                 Event::Exit { kind, code } => self.exit = Some(Exit { kind, code, stop }),

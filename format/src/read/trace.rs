@@ -7,7 +7,8 @@ use super::store::{Store, damaged, decompress, io_error};
 use super::tables::{Tables, counts_of, text};
 use super::tail::{Tail, TailBlock};
 use super::types::{
-    BlockBounds, Bookmark, Child, CodeInfo, EventCounts, Exit, Gap, Span, ThreadInfo, TraceError,
+    BlockBounds, Bookmark, Child, CodeInfo, EventCounts, Exit, Gap, Segment, Span, ThreadInfo,
+    TraceError,
 };
 use crate::event::raw::Raw;
 use crate::event::{Event, EventReader};
@@ -244,6 +245,12 @@ impl Trace {
     /// The text of a source file as it was when its code first ran.
     #[must_use]
     pub fn source(&self, filename: &str) -> Option<Arc<str>> {
+        self.source_bytes(filename).map(|bytes| text(&bytes).into())
+    }
+
+    /// The bytes of a source file as it was when its code first ran.
+    #[must_use]
+    pub fn source_bytes(&self, filename: &str) -> Option<Vec<u8>> {
         let mut parts = Vec::new();
         let mut seen = Vec::new();
         for part in &self.tables.sources {
@@ -266,8 +273,7 @@ impl Trace {
         }
         parts.sort_by_key(|(number, _)| *number);
         parts.dedup_by_key(|(number, _)| *number);
-        let bytes: Vec<u8> = parts.into_iter().flat_map(|(_, text)| text).collect();
-        Some(text(&bytes).into())
+        Some(parts.into_iter().flat_map(|(_, text)| text).collect())
     }
 
     fn source_events(&self, block: usize) -> Result<Vec<u8>, TraceError> {
@@ -276,6 +282,18 @@ impl Trace {
         }
         let Some(summary) = self.blocks.get(block) else { return damaged(0, "no such block") };
         self.store.expect_compressed(summary.sources_at, kind::SOURCES, summary.number)
+    }
+
+    /// The definitions of all code objects, as CODE events in order of their ids.
+    #[must_use]
+    pub fn code_definitions(&self) -> &[u8] {
+        &self.tables.code_events
+    }
+
+    /// Where in a longer recording this trace begins, if it is a part of one.
+    #[must_use]
+    pub const fn segment(&self) -> Option<Segment> {
+        self.tables.segment
     }
 
     /// Bytes of the trace file.

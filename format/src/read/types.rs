@@ -65,6 +65,15 @@ pub struct Gap {
     pub stop: u64,
 }
 
+/// Where in a longer recording a trace begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// Stops of the recording before this trace's first.
+    pub stops: u64,
+    /// Line events before it.
+    pub lines: u64,
+}
+
 /// A named moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bookmark {

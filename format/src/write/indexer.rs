@@ -389,6 +389,33 @@ impl Indexer {
         Some(())
     }
 
+    /// A frame of a segment's baseline.
+    fn frame(&mut self, fields: &mut Raw<'_>) -> Option<()> {
+        let suspended = fields.u8()? == 1;
+        let (activation, code, line) = (fields.uv()?, fields.uv()?, fields.uv32()?);
+        let epoch = self.block + 1;
+        let mut frame = Frame::new(activation, code, &self.hits.code(code), self.now.stop, epoch);
+        frame.line = i64::from(line);
+        self.hits.mark(code, epoch);
+        self.stack.push(frame);
+        let namespace = fields.at();
+        if fields.value()? != [op::V_UNBOUND] {
+            self.stack.store_namespace(namespace);
+        }
+        for _ in 0..fields.count()? {
+            let slot = fields.uv32()?;
+            self.stack.store(slot, fields.at());
+            fields.skip_value()?;
+        }
+        if suspended && let Some(frame) = self.stack.pop() {
+            let mut slots = self.pool.pop().unwrap_or_default();
+            self.stack.take_slots(&frame, &mut slots);
+            self.yielded.push(activation);
+            self.suspended.insert(activation, Suspended { frame, slots });
+        }
+        Some(())
+    }
+
     #[inline]
     fn other_event(
         &mut self,
@@ -529,6 +556,13 @@ impl Indexer {
                     self.audits.insert(name.to_vec());
                 }
             }
+            op::SEGMENT => {
+                self.now.activation = fields.uv()?;
+                let _ = (fields.uv()?, fields.uv()?);
+                self.now.time = fields.uv()?;
+                self.define(event);
+            }
+            op::FRAME => self.frame(&mut fields)?,
             op::REALLOC => {
                 self.counts[count::ALLOC] += 1;
                 let size = fields.uv()?;

@@ -9,7 +9,10 @@ mod entry;
 mod frame;
 mod json;
 mod scope;
+mod slice;
 mod snapshot;
+
+pub use slice::{Sliced, slice};
 
 pub(crate) use scope::absolute;
 
@@ -187,6 +190,11 @@ impl<'c> Exporter<'c> {
         }
         let stop = self.machine.apply(event);
         self.heap.apply(event);
+        if let Event::Frame(given) = event {
+            let stack = self.machine.stack(self.machine.thread());
+            let caller = if given.suspended { None } else { caller_of(stack) };
+            self.begin(given.activation, given.code, caller);
+        }
         if let Some(stop) = stop {
             self.stop(&stop, out)?;
             self.heap.pass_stop();
@@ -194,26 +202,32 @@ impl<'c> Exporter<'c> {
         Ok(())
     }
 
+    /// A frame that may be shown from now on.
+    fn begin(&mut self, activation: u64, code: u64, caller: Option<u64>) {
+        let Some(info) = self.codes.get(code as usize) else { return };
+        let caller = caller.and_then(|code| self.places.get(code as usize));
+        let place = &self.places[code as usize];
+        let Some(file) = self.scope.shown(&self.heap, info, place, caller) else { return };
+        self.act_count += 1;
+        let mut head = format!("\"a\":{},\"f\":", self.act_count);
+        json::string(&mut head, &file);
+        head.push_str(",\"q\":");
+        json::string(&mut head, info.qualname.as_bytes());
+        let act = Act { head, last: None, seen: Vec::new(), clock: 0, version: u64::MAX };
+        self.acts.insert(activation, act);
+    }
+
     fn stop(&mut self, stop: &Stop, out: &mut dyn Write) -> io::Result<()> {
         let thread = self.machine.thread();
         let stack = self.machine.stack(thread);
         let Some(frame) = stack.last() else { return Ok(()) };
-        let Some(code) = self.codes.get(frame.code as usize) else { return Ok(()) };
         if stop.kind.is_call() && !self.acts.contains_key(&frame.activation) {
-            let caller = stack.len().checked_sub(2).and_then(|at| stack.get(at));
-            let caller = caller.and_then(|frame| self.places.get(frame.code as usize));
-            let place = &self.places[frame.code as usize];
-            let Some(file) = self.scope.shown(&self.heap, code, place, caller) else {
-                return Ok(());
-            };
-            self.act_count += 1;
-            let mut head = format!("\"a\":{},\"f\":", self.act_count);
-            json::string(&mut head, &file);
-            head.push_str(",\"q\":");
-            json::string(&mut head, code.qualname.as_bytes());
-            let act = Act { head, last: None, seen: Vec::new(), clock: 0, version: u64::MAX };
-            self.acts.insert(frame.activation, act);
+            let (activation, code) = (frame.activation, frame.code);
+            self.begin(activation, code, caller_of(stack));
         }
+        let stack = self.machine.stack(thread);
+        let Some(frame) = stack.last() else { return Ok(()) };
+        let Some(code) = self.codes.get(frame.code as usize) else { return Ok(()) };
         let Some(act) = self.acts.get_mut(&frame.activation) else { return Ok(()) };
         self.events += 1;
         let kind = match stop.kind {
@@ -329,6 +343,11 @@ impl<'c> Exporter<'c> {
         out.flush()?;
         Ok(())
     }
+}
+
+/// The code of the frame below the top.
+fn caller_of(stack: &[Frame]) -> Option<u64> {
+    stack.len().checked_sub(2).and_then(|at| stack.get(at)).map(|frame| frame.code)
 }
 
 /// Appends the frame's snapshot, or that it is the same as at its last event.

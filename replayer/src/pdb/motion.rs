@@ -90,9 +90,13 @@ impl Engine {
         Ok(false)
     }
 
-    /// `goto @N`.
+    /// `goto @N`; alone it says where the debugger stands.
     pub(super) fn do_goto(&mut self, argument: &str, out: &mut Output) -> Moved {
         let count = self.time.len();
+        if argument.is_empty() {
+            out.say(format!("@{}", self.moment.stop));
+            return Ok(false);
+        }
         let digits = argument.strip_prefix('@').unwrap_or(argument);
         let stop = match argument {
             "start" => Some(self.start),

@@ -287,8 +287,8 @@ pub static COMMANDS: &[Command] = &[
     ),
     command!(
         ["goto"],
-        "goto @N | start | end",
-        "Go to a position; also selects the thread of that stop.",
+        "goto [@N | start | end]",
+        "Go to a position; also selects the thread of that stop.\nAlone, print the position of the current stop.",
         true,
         |engine, arg, out| engine.do_goto(arg, out)
     ),
