@@ -8,11 +8,22 @@ use moviola_pipeline::ring::Producer;
 /// Room that [`Out::begin`] guarantees: no single event may be longer (`SPEC.md`).
 pub const EVENT_MAX: usize = 60 * 1024;
 
+/// Device and inode of an open file.
+fn file_at(descriptor: i32) -> Option<(libc::dev_t, libc::ino_t)> {
+    // SAFETY: fstat fills the zeroed structure or fails.
+    unsafe {
+        let mut stat: libc::stat = std::mem::zeroed();
+        (libc::fstat(descriptor, &raw mut stat) == 0).then_some((stat.st_dev, stat.st_ino))
+    }
+}
+
 /// A cursor over the ring. One event is written between `begin` and `commit`.
 pub struct Out {
     cursor: *mut u8,
     producer: Producer,
     scratch: Box<[u8]>,
+    /// What standard error was at the start.
+    stderr: Option<(libc::dev_t, libc::ino_t)>,
     /// Set once the writer is gone: nothing that is written from then on is kept.
     pub lost: bool,
 }
@@ -21,7 +32,8 @@ impl Out {
     /// Writes to `producer`'s ring.
     pub fn new(producer: Producer) -> Self {
         let scratch = vec![0; EVENT_MAX + 4096].into_boxed_slice();
-        Self { cursor: std::ptr::null_mut(), producer, scratch, lost: false }
+        let stderr = file_at(2);
+        Self { cursor: std::ptr::null_mut(), producer, scratch, stderr, lost: false }
     }
 
     /// Starts an event. Waits while the ring is full.
@@ -36,8 +48,19 @@ impl Out {
 
     #[cold]
     fn begin_lost(&mut self) {
+        if !self.lost && self.producer.is_orphaned() {
+            self.say(b"moviola: the process that writes the trace is gone; recording ends here\n");
+        }
         self.lost = true;
         self.cursor = self.scratch.as_mut_ptr();
+    }
+
+    /// Writes a line to standard error, unless the program has put another file there.
+    fn say(&self, text: &[u8]) {
+        if self.stderr.is_some() && self.stderr == file_at(2) {
+            // SAFETY: a plain write from a live buffer.
+            unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+        }
     }
 
     /// Makes all that was written since `begin` part of the stream.

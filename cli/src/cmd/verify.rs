@@ -4,7 +4,6 @@ use crate::args::TraceArgs;
 use crate::failure::{BAD_TRACE, Outcome};
 use crate::open;
 use crate::ui;
-use moviola_format::read::{Trace, TraceError};
 
 /// Runs the subcommand. Exit code 3 if anything is damaged or missing.
 pub fn run(args: &TraceArgs) -> Outcome {
@@ -12,7 +11,7 @@ pub fn run(args: &TraceArgs) -> Outcome {
     let shown = args.trace.display();
     let mut problems: Vec<String> = trace.warnings().to_vec();
     for block in 0..trace.block_count() {
-        if let Err(e) = check(&trace, block) {
+        if let Err(e) = trace.check_block(block) {
             problems.push(format!("block {block}: {e}"));
         }
     }
@@ -28,12 +27,4 @@ pub fn run(args: &TraceArgs) -> Outcome {
         return Ok(0);
     }
     Ok(BAD_TRACE)
-}
-
-fn check(trace: &Trace, number: usize) -> Result<(), TraceError> {
-    let block = trace.block(number)?;
-    let mut cursor = block.cursor();
-    while cursor.next()?.is_some() {}
-    trace.stacks_at(number)?;
-    Ok(())
 }

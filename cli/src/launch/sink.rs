@@ -5,6 +5,7 @@
 
 use super::child::{Child, End};
 use crate::failure::Failure;
+use crate::ui;
 use moviola_format::ring::path_beside;
 use moviola_pipeline::ring::Ring;
 use moviola_pipeline::writer::{Ended, Options, Writer, new_identity};
@@ -23,6 +24,8 @@ const LITTLE_BYTES: u64 = 64 << 10;
 pub struct Sink {
     writer: Writer,
     trace: PathBuf,
+    /// The user knows that the trace cannot be written any more.
+    told: bool,
 }
 
 /// What came of a recording.
@@ -49,7 +52,7 @@ impl Sink {
             std::fs::remove_file(&ring_path).ok();
             cannot(e)
         })?;
-        Ok(Self { writer, trace: trace.to_owned() })
+        Ok(Self { writer, trace: trace.to_owned(), told: false })
     }
 
     /// Where the ring lies.
@@ -70,6 +73,9 @@ impl Sink {
         loop {
             let ended = child.poll().is_some();
             let progress = self.writer.drain();
+            if progress.failed {
+                self.tell();
+            }
             if ended {
                 return;
             }
@@ -82,6 +88,19 @@ impl Sink {
         }
     }
 
+    /// Says once, while the program still runs, that nothing more is recorded.
+    fn tell(&mut self) {
+        if !self.told
+            && let Some(failure) = self.writer.failure()
+        {
+            self.told = true;
+            ui::warn(&format!(
+                "the trace is incomplete: {failure}; what was recorded until then is in {}",
+                self.trace.display()
+            ));
+        }
+    }
+
     /// Completes the trace and removes the ring.
     pub fn finish(self, end: End) -> Finished {
         let recorded = self.writer.ring().producer_pid() != 0;
@@ -91,7 +110,7 @@ impl Sink {
             End::Unknown => Ended::Unknown,
         });
         let mut warnings = Vec::new();
-        if let Some(failure) = report.failure {
+        if let Some(failure) = report.failure.filter(|_| !self.told) {
             warnings.push(format!(
                 "the trace is incomplete: {failure}; what was recorded until then is in {}",
                 self.trace.display()

@@ -327,6 +327,7 @@ pub struct Producer {
     map: Option<Map>,
     /// Of the ring's file, for what is spilled.
     path: CString,
+    orphaned: bool,
 }
 
 // SAFETY: the pointer belongs to `map`, which is Send.
@@ -350,6 +351,7 @@ impl Producer {
             mask: map.cap as u64 - 1,
             map: Some(map),
             path,
+            orphaned: false,
         })
     }
 
@@ -435,10 +437,17 @@ impl Producer {
             }
         }
         // What follows is lost: nothing may be appended behind the hole.
+        self.orphaned = map.word32(layout::OFF_WRITER_GONE).load(Ordering::Acquire) == FOUND_DEAD;
         map.word32(layout::OFF_LOST).store(1, Ordering::Release);
         self.limit = self.head;
         self.map = None;
         None
+    }
+
+    /// Whether events were lost because the writer died, so that nobody else can say so.
+    #[must_use]
+    pub const fn is_orphaned(&self) -> bool {
+        self.orphaned
     }
 
     /// Says that the stream ended cleanly, and unmaps. Later reservations give `None`.

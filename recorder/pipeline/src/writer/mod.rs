@@ -88,6 +88,12 @@ impl Writer {
         })
     }
 
+    /// Why nothing more is written, for the user.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
     /// The ring.
     #[must_use]
     pub const fn ring(&self) -> &Ring {
