@@ -58,6 +58,7 @@ impl Clock {
 
     #[cold]
     fn tell(&mut self, out: &mut Out) {
+        crate::guard::clock_read();
         let now = monotonic();
         let passed = now.saturating_sub(self.nanos);
         self.nanos = now;

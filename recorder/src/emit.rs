@@ -56,7 +56,7 @@ impl Out {
     }
 
     /// Writes a line to standard error, unless the program has put another file there.
-    fn say(&self, text: &[u8]) {
+    pub fn say(&self, text: &[u8]) {
         if self.stderr.is_some() && self.stderr == file_at(2) {
             // SAFETY: a plain write from a live buffer.
             unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };

@@ -8,6 +8,7 @@
 mod clock;
 mod cpython;
 mod emit;
+mod guard;
 mod hooks;
 mod process;
 mod rec;

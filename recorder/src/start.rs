@@ -38,6 +38,7 @@ pub fn start(ring: &str, trace: &str, options: &str) -> Result<(), String> {
     if !recorder().is_null() {
         return Err("the recorder runs already".to_owned());
     }
+    crate::guard::install();
     let options = Options::parse(options);
     let producer =
         Producer::open(Path::new(ring)).map_err(|e| format!("cannot map {ring}: {e}"))?;

@@ -160,3 +160,31 @@ fn options_for_python_itself() {
     assert_eq!(done.code, 4, "{done:?}");
     assert!(done.err.contains("-I"), "{}", done.err);
 }
+
+#[test]
+fn a_fault_of_the_recorder_does_not_reach_the_program() {
+    let place = Place::new();
+    let program = "\
+import threading
+def f(n):
+    d = {i: str(i) for i in range(n)}
+    d.update(a=[n]); d['a'].append(n)
+    return len(d)
+def many():
+    for k in range(300): f(k % 40)
+t = threading.Thread(target=many); t.start(); many(); t.join()
+print('done', f(5))
+";
+    place.write("p.py", program);
+    let plain = place.plain(&["p.py"]);
+    for moment in [0, 1, 7, 60, 200] {
+        let mut command =
+            place.moviola(&["record", "--python", &python(), "-o", "t.moviola", "p.py"]);
+        let done = done(command.env("MOVIOLA_FAULT", format!("panic:{moment}")).output().unwrap());
+        assert_eq!((done.code, &done.out), (plain.code, &plain.out), "{done:?}");
+        assert_eq!(done.err.matches("moviola: the recorder failed").count(), 1, "{done:?}");
+        assert_eq!(done.err.lines().count(), 1, "{done:?}");
+        let info = place.info("t.moviola");
+        assert_eq!(info["gaps"][0]["reason"], "the recorder failed", "{info}");
+    }
+}

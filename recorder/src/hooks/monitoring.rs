@@ -9,6 +9,7 @@ use super::callable;
 use super::code::{AFTER_RESUME, CELL_STORE, IS_SEND, KEEP, START};
 use super::frames::{self, Entry, Exit};
 use crate::cpython::{Code, Frame, Thread};
+use crate::guard::guarded;
 use crate::process::wrap::Gil;
 use crate::rec::{Recorder, recorder};
 use pyo3_ffi::{
@@ -53,7 +54,15 @@ unsafe extern "C" fn instruction(
     if rec.is_null() {
         return disable();
     }
-    // SAFETY: called by the interpreter in the running frame with the GIL held.
+    guarded(none(), || {
+        // SAFETY: called by the interpreter in the running frame with the GIL held.
+        unsafe { instruction_of(rec) }
+    })
+}
+
+#[inline]
+unsafe fn instruction_of(rec: *mut Recorder) -> *mut PyObject {
+    // SAFETY: promised by the caller.
     unsafe {
         let frame = running(rec);
         if (*rec).threads.is_switched() {
@@ -132,7 +141,7 @@ macro_rules! callbacks {
             _: *mut PyObject,
         ) -> *mut PyObject {
             // SAFETY: the interpreter passes code, offset and for most events a third argument.
-            unsafe { $body }
+            guarded(none(), || unsafe { $body })
         })*
     };
 }

@@ -10,6 +10,7 @@ use super::frames::{self, Entry, Exit};
 use crate::cpython::objects::{DICT_VERSION, rd, tuple_items};
 use crate::cpython::version as v;
 use crate::cpython::{Frame, field, thread_state};
+use crate::guard::guarded;
 use crate::process::wrap::{self, Gil};
 use crate::rec::{Recorder, recorder};
 use pyo3_ffi::{
@@ -53,7 +54,7 @@ unsafe extern "C" fn trace(
             return theirs.map_or(0, |function| function(object, frame_object, what, arg));
         }
         if what <= RETURN {
-            record(rec, frame_object, what, arg);
+            guarded((), || record(rec, frame_object, what, arg));
         }
         if (*THEIRS.get()).is_empty() && (*LINES_OFF.get()).is_empty() {
             return 0;

@@ -6,6 +6,7 @@
 
 use super::{children, exit, wrap};
 use crate::cpython::objects::{Chars, chars, tuple_items};
+use crate::guard::guarded;
 use crate::rec::{Recorder, recorder};
 use crate::values::{Val, prepare};
 use moviola_format::event::{Sink, op};
@@ -37,8 +38,14 @@ unsafe extern "C" fn hook(name: *const c_char, args: *mut PyObject, _: *mut c_vo
         return 0;
     }
     BUSY.set(true);
-    // SAFETY: the interpreter passes a C string and a tuple or null, with the GIL held; nothing
-    // below runs the program's code.
+    // SAFETY: the interpreter passes a C string and a tuple or null, with the GIL held.
+    guarded((), || unsafe { told(rec, name, args) });
+    BUSY.set(false);
+    0
+}
+
+unsafe fn told(rec: *mut Recorder, name: *const c_char, args: *mut PyObject) {
+    // SAFETY: promised by the caller; nothing below runs the program's code.
     unsafe {
         let name = CStr::from_ptr(name).to_bytes();
         let args: &[*mut PyObject] = if args.is_null() || Py_TYPE(args) != &raw mut PyTuple_Type {
@@ -51,8 +58,7 @@ unsafe extern "C" fn hook(name: *const c_char, args: *mut PyObject, _: *mut c_vo
         if name == b"cpython.PyInterpreterState_Clear" || name == b"cpython._PySys_ClearAuditHooks"
         {
             exit::finish();
-            BUSY.set(false);
-            return 0;
+            return;
         }
         (*rec).enter();
         let count = args.len().min(ARGS_MAX);
@@ -75,8 +81,6 @@ unsafe extern "C" fn hook(name: *const c_char, args: *mut PyObject, _: *mut c_vo
             act(rec, name, args);
         }
     }
-    BUSY.set(false);
-    0
 }
 
 /// Until this is dropped, events are the recorder's own doing and not appended.

@@ -7,6 +7,7 @@
 
 use super::wrap::{Gil, find, find_method, here, wrap};
 use crate::cpython::objects::{self as obj, Obj};
+use crate::guard::guarded;
 use crate::rec::Recorder;
 use crate::values::scalars::{int_value, utf8};
 use moviola_format::event::{Sink, op};
@@ -29,7 +30,11 @@ type Fast = unsafe extern "C" fn(Obj, *mut Obj, Py_ssize_t) -> Obj;
 /// `sys.stdout` and `sys.stderr` as they were at the start; null once they died.
 static STREAMS: Gil<[Obj; 2]> = Gil::new([std::ptr::null_mut(); 2]);
 
-fn append(rec: &mut Recorder, stream: u8, mut bytes: &[u8]) {
+fn append(rec: &mut Recorder, stream: u8, bytes: &[u8]) {
+    guarded((), || pieces(rec, stream, bytes));
+}
+
+fn pieces(rec: &mut Recorder, stream: u8, mut bytes: &[u8]) {
     rec.enter();
     while !bytes.is_empty() {
         let mut end = bytes.len().min(PIECE);

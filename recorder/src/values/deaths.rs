@@ -6,6 +6,7 @@ use super::capture;
 use super::heap::{DICT_OF, REFERENT, SILENT, WATCH_ONLY};
 use super::watch::{dict, refs};
 use crate::cpython::objects::{Obj, Typ};
+use crate::guard::guarded;
 use crate::rec::{Recorder, recorder};
 use moviola_format::event::{Sink, op};
 use pyo3_ffi as ffi;
@@ -31,8 +32,10 @@ unsafe fn gone(rec: *mut Recorder, address: usize) {
     // SAFETY: called under the GIL with a live recorder.
     unsafe {
         if let Some(entry) = (*rec).heap.remove(address) {
-            quiet(rec);
-            buried(rec, address, entry);
+            guarded((), || {
+                quiet(rec);
+                buried(rec, address, entry);
+            });
         }
     }
 }

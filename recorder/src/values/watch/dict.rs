@@ -191,6 +191,7 @@ pub unsafe fn reread(rec: *mut Recorder, dict: Obj) {
 mod watcher {
     use super::{cleared, stored, target};
     use crate::cpython::objects::{self as obj, DictIter, Obj, rd};
+    use crate::guard::guarded;
     use crate::rec::recorder;
     use std::ffi::c_int;
     use std::sync::atomic::{AtomicI32, Ordering};
@@ -252,8 +253,8 @@ mod watcher {
             return 0;
         }
         // SAFETY: the interpreter holds all objects; the recorder is used under the GIL.
-        unsafe {
-            let Some((to, _)) = target(&*rec, dict as usize) else { return 0 };
+        guarded((), || unsafe {
+            let Some((to, _)) = target(&*rec, dict as usize) else { return };
             (*rec).enter();
             match event {
                 ADDED | MODIFIED => stored(rec, dict, &to, key, value, event == ADDED),
@@ -267,7 +268,7 @@ mod watcher {
                 // The death itself is reported by the deallocator.
                 _ => {}
             }
-        }
+        });
         0
     }
 }

@@ -5,7 +5,9 @@
 #![allow(unsafe_code)]
 
 use crate::cpython::objects::Obj;
+use crate::guard::guarded;
 use crate::rec::{Recorder, recorder};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A call of a replaced function. Arguments are as C passed them.
@@ -14,6 +16,8 @@ pub struct Call {
     pub args: [usize; 5],
     original: usize,
     shape: Shape,
+    /// What the original returned, once it ran.
+    result: Cell<Option<usize>>,
 }
 
 /// How many arguments a function takes, and what it returns.
@@ -74,7 +78,7 @@ impl Call {
         type P = usize;
         let [a, b, c, d, e] = self.args;
         // SAFETY: the pointer was found where the interpreter calls functions of this shape.
-        unsafe {
+        let result = unsafe {
             match self.shape {
                 Shape::Two => {
                     std::mem::transmute::<P, unsafe extern "C" fn(P, P) -> P>(self.original)(a, b)
@@ -92,7 +96,9 @@ impl Call {
                     self.original,
                 )(a, b, c, d, e),
             }
-        }
+        };
+        self.result.set(Some(result));
+        result
     }
 }
 
@@ -108,7 +114,7 @@ static USED: AtomicUsize = AtomicUsize::new(0);
 #[inline]
 unsafe fn dispatch<const N: usize>(args: [usize; 5], shape: Shape) -> usize {
     let original = SITES[N].original.load(Ordering::Relaxed);
-    let call = Call { args, original, shape };
+    let call = Call { args, original, shape, result: Cell::new(None) };
     let rec = recorder();
     // SAFETY: a site is filled before its entry function is put in place; the interpreter calls
     // it as it would have called the original.
@@ -117,7 +123,12 @@ unsafe fn dispatch<const N: usize>(args: [usize; 5], shape: Shape) -> usize {
             return call.run();
         }
         let hook = SITES[N].hook.load(Ordering::Relaxed);
-        std::mem::transmute::<usize, Hook>(hook)(rec, &call)
+        let hook = std::mem::transmute::<usize, Hook>(hook);
+        match guarded(None, || Some(hook(rec, &call))) {
+            Some(result) => result,
+            // The hook failed before or after it called the original.
+            None => call.result.get().unwrap_or_else(|| call.run()),
+        }
     }
 }
 
