@@ -98,19 +98,16 @@ impl Trace {
     /// # Errors
     /// If the trace is damaged where they are.
     pub fn object_info(&self, id: u64, stop: u64) -> Result<Option<(Kind, u64)>, TraceError> {
-        let block = self.moment_block(stop);
-        if let Some(root) = self.root_before(id, block)? {
-            return Ok(Some((root.kind, root.class)));
-        }
         let changes = self.changes_up_to(id, stop)?;
-        for (block, count) in &changes.blocks {
-            for change in &block.changes_of(id)[..*count] {
+        // The last one: an object gets another class by a second OBJECT under its id.
+        for (block, count) in changes.blocks.iter().rev() {
+            for change in block.changes_of(id)[..*count].iter().rev() {
                 if let Some(Change::Object { kind, class, .. }) = change_at(block, change) {
                     return Ok(Kind::from_code(kind).map(|kind| (kind, class)));
                 }
             }
         }
-        Ok(None)
+        Ok(self.root_before(id, changes.base)?.map(|root| (root.kind, root.class)))
     }
 
     /// The greatest stop before position `before` such that the object changed (or was born)

@@ -76,6 +76,8 @@ pub const HEAPTYPE: u64 = 1 << 9;
 pub const HAVE_GC: u64 = 1 << 14;
 /// Type flag: `list` or a subclass of it.
 pub const LIST_SUBCLASS: u64 = 1 << 25;
+/// Type flag: `tuple` or a subclass of it.
+pub const TUPLE_SUBCLASS: u64 = 1 << 26;
 /// Type flag: `str` or a subclass of it.
 pub const UNICODE_SUBCLASS: u64 = 1 << 28;
 /// Type flag: `BaseException` or a subclass of it.

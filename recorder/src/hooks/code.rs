@@ -70,6 +70,8 @@ pub struct CodeInfo {
     pub first_line: i32,
     /// Parameters, including `*args` and `**kwargs`.
     pub arg_count: u16,
+    /// Variables, cells and free variables.
+    pub slot_count: u16,
     /// Slots that are bound at the call: parameters, cells and free variables.
     pub entry_slots: Vec<u16>,
     /// (globals object id, code id) pairs that were announced.
@@ -168,6 +170,7 @@ impl CodeInfo {
             flags,
             first_line,
             arg_count: args as u16,
+            slot_count: kinds.len() as u16,
             entry_slots,
             definitions: Vec::new(),
         };

@@ -122,6 +122,7 @@ pub unsafe fn enter(rec: *mut Recorder, frame: Frame, info: *mut CodeInfo, entry
             last_line: i32::MIN,
             last_start: -1,
             effects: 0,
+            reread: false,
         };
         at_line(rec, &shadow, frame);
         let out = (*rec).out.begin();
@@ -187,6 +188,42 @@ unsafe fn flush(rec: *mut Recorder, frame: Frame, effects: &Effects) {
     }
 }
 
+/// Appends all variables of a frame, which must be the running one.
+#[cold]
+unsafe fn all_slots(rec: *mut Recorder, shadow: &Shadow) {
+    // SAFETY: promised by the callers.
+    unsafe {
+        for slot in 0..(*shadow.info).slot_count {
+            store(rec, shadow.frame, slot);
+            crate::values::cell_changed(&mut *rec, shadow.frame.slot(usize::from(slot)));
+        }
+    }
+}
+
+/// Somebody has stored to variables of a frame from outside it. A frame that is not the running one
+/// tells when it goes on.
+///
+/// # Safety
+/// The GIL must be held and [`Recorder::enter`] have run.
+#[cfg(Py_3_13)]
+pub unsafe fn locals_changed(rec: *mut Recorder, frame: Frame) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let stack = &mut (*rec).threads.shadow().stack;
+        let Some(at) = stack.iter().rposition(|shadow| shadow.frame == frame) else { return };
+        if at + 1 == stack.len() {
+            let shadow = stack[at];
+            all_slots(rec, &shadow);
+        } else {
+            stack[at].reread = true;
+            let shadow = stack[at];
+            for slot in 0..(*shadow.info).slot_count {
+                crate::values::cell_changed(&mut *rec, frame.slot(usize::from(slot)));
+            }
+        }
+    }
+}
+
 /// When a call is made in the middle of a line, what the line has stored by then becomes
 /// visible in the caller's frame.
 #[inline]
@@ -214,6 +251,9 @@ pub unsafe fn line(rec: *mut Recorder, shadow: *mut Shadow, line: i32, effects: 
     unsafe {
         (*rec).tick();
         if (*shadow).has_effects() {
+            if std::mem::take(&mut (*shadow).reread) {
+                all_slots(rec, &*shadow);
+            }
             let info = (*shadow).info;
             flush(rec, (*shadow).frame, &(&(*info).effects)[(*shadow).effects as usize]);
         }
@@ -285,6 +325,9 @@ unsafe fn flush_shadow(rec: *mut Recorder, shadow: &Shadow) {
     if shadow.has_effects() {
         // SAFETY: promised by the callers.
         unsafe {
+            if shadow.reread {
+                all_slots(rec, shadow);
+            }
             flush(rec, shadow.frame, &(&(*shadow.info).effects)[shadow.effects as usize]);
         }
     }

@@ -25,6 +25,8 @@ pub struct Shadow {
     pub last_start: i32,
     /// Effects of the line that runs, index into `info.effects`.
     pub effects: u32,
+    /// Somebody stored to its variables from outside: all are told again.
+    pub reread: bool,
 }
 
 impl Shadow {
@@ -32,7 +34,7 @@ impl Shadow {
     #[inline]
     pub fn has_effects(&self) -> bool {
         // SAFETY: the code object, and so its info, lives as long as the frame.
-        self.effects != 0 || unsafe { (*self.info).unlined }
+        self.effects != 0 || self.reread || unsafe { (*self.info).unlined }
     }
 }
 

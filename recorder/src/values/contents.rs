@@ -11,6 +11,7 @@ use super::types::{DictPlace, Payload, set_items};
 use crate::cpython::objects::{self as obj, Chars, DictIter, Managed, Obj, Typ, rd};
 use moviola_format::event::Kind;
 use pyo3_ffi as ffi;
+use std::ffi::CStr;
 
 /// Name of a field.
 pub enum FieldName {
@@ -180,6 +181,7 @@ pub unsafe fn contents(heap: &mut Heap, object: Obj, typ: Typ) -> Contents {
                 }
                 let suppress: u8 = rd(object, 64);
                 parts.field("__suppress_context__", Val::Bool(suppress != 0));
+                fill_members(heap, &mut parts, object, typ);
                 fill_slots(heap, &mut parts, object, typ);
                 fill_attrs(heap, &mut parts, object, typ, DictPlace::Offset);
             }
@@ -335,6 +337,44 @@ unsafe fn fill_slots(heap: &mut Heap, parts: &mut Contents, object: Obj, typ: Ty
             let (name, offset) = heap.type_info(typ).slots[at];
             let value: Obj = rd(object, offset);
             parts.fields.push((FieldName::Object(name), scan(heap, value)));
+        }
+    }
+}
+
+/// What the built-in classes of an exception store in C: `OSError.errno`, `StopIteration.value`.
+unsafe fn fill_members(heap: &mut Heap, parts: &mut Contents, object: Obj, typ: Typ) {
+    /// `structmember.h`.
+    const T_INT: i32 = 1;
+    const T_OBJECT: i32 = 6;
+    const T_OBJECT_EX: i32 = 16;
+    const T_PYSSIZET: i32 = 19;
+    // SAFETY: `contents`' caller promises that the object lives; the members of a static type end
+    // with a null name, lie within its instances, and their names are constants.
+    unsafe {
+        let mut base = typ;
+        while !base.is_null() && base != ffi::PyExc_BaseException.cast() {
+            let mut member = (*base).tp_members;
+            if obj::flags(base) & obj::HEAPTYPE != 0 {
+                member = std::ptr::null_mut();
+            }
+            while !member.is_null() && !(*member).name.is_null() {
+                let name: &'static CStr = CStr::from_ptr((*member).name);
+                let value = match (*member).type_code {
+                    T_INT => Some(Val::Int(i64::from(rd::<i32>(object, (*member).offset)))),
+                    T_PYSSIZET => Some(Val::Int(rd::<isize>(object, (*member).offset) as i64)),
+                    T_OBJECT => {
+                        let value: Obj = rd(object, (*member).offset);
+                        Some(if value.is_null() { Val::None } else { scan(heap, value) })
+                    }
+                    T_OBJECT_EX => Some(scan(heap, rd(object, (*member).offset))),
+                    _ => None,
+                };
+                if let (Some(value), Ok(name)) = (value, name.to_str()) {
+                    parts.field(name, value);
+                }
+                member = member.add(1);
+            }
+            base = (*base).tp_base;
         }
     }
 }

@@ -132,41 +132,24 @@ impl Eval<'_> {
         entry(state.attrs.as_ref(), hidden).map(|value| self.recorded(value)).transpose()
     }
 
-    /// Fields of built-in exceptions that follow from their arguments.
+    /// Fields that built-in exceptions store in C.
     fn exception_attribute(
         &self,
         class: &Class,
         state: &ObjectState,
         name: &str,
     ) -> R<Option<Val>> {
-        let args = elements(field(state, "args"), self.objects).unwrap_or_default();
-        let is = |name: &str| class.derives_named("builtins", name, self.objects);
-        let at = |index: usize| args.get(index).map_or(Ok(Val::None), |arg| self.recorded(arg));
-        Ok(Some(match name {
-            "value" if is("StopIteration") => at(0)?,
-            "code" if is("SystemExit") => match args.len() {
-                0 | 1 => at(0)?,
-                _ => Val::tuple(args.iter().map(Val::from).collect()),
-            },
-            "errno" | "strerror" | "filename" if is("OSError") => match name {
-                "errno" if args.len() >= 2 => at(0)?,
-                "strerror" if args.len() >= 2 => at(1)?,
-                "filename" => return unsupported("the file name of an OSError"),
-                _ => Val::None,
-            },
-            "name" | "path" | "msg" | "obj"
-                if ["ImportError", "NameError", "AttributeError"].iter().any(|name| is(name)) =>
-            {
-                return unsupported(format!("attribute {name} of this exception"));
-            }
-            _ if ["SyntaxError", "UnicodeError", "BaseExceptionGroup"]
-                .iter()
-                .any(|name| is(name)) =>
-            {
-                return unsupported(format!("attribute {name} of this exception"));
-            }
-            _ => return Ok(None),
-        }))
+        if let Some(value) = field(state, name).filter(|value| **value != OwnedValue::Unbound) {
+            return self.recorded(value).map(Some);
+        }
+        // `OSError.characters_written` and the like are computed by C code.
+        if ["OSError", "UnicodeError", "BaseExceptionGroup"]
+            .iter()
+            .any(|base| class.derives_named("builtins", base, self.objects))
+        {
+            return unsupported(format!("attribute {name} of this exception"));
+        }
+        Ok(None)
     }
 
     /// The error for a property or another data descriptor of the program's.

@@ -46,7 +46,8 @@ pub unsafe fn set(rec: *mut Recorder, call: &Call) -> usize {
         }
         let descr = _PyType_Lookup(typ, name);
         if !descr.is_null() && (*ffi::Py_TYPE(descr)).tp_descr_set.is_some() {
-            return set_descriptor(rec, call, entry, descr);
+            // Told by the descriptor; the code of one of the program's own is recorded itself.
+            return call.run();
         }
         let info = (*rec).heap.type_info(typ);
         let (kind, place) = (info.kind, info.dict);
@@ -89,32 +90,53 @@ unsafe fn told_by_dict(this: Obj, typ: Typ, entry: Entry, place: DictPlace) -> b
     }
 }
 
-unsafe fn set_descriptor(rec: *mut Recorder, call: &Call, entry: Entry, descr: Obj) -> usize {
+/// `tp_descr_set` of slots and other C members: by assignment, by `__set__`, by C code.
+pub unsafe fn member_set(rec: *mut Recorder, call: &Call) -> usize {
     const T_OBJECT_EX: i32 = 16;
     // SAFETY: the interpreter holds the operands during the call.
     unsafe {
-        let (this, value) = (call.this(), call.object(2));
-        let kind = ffi::Py_TYPE(descr);
-        if kind == &raw mut ffi::PyMemberDescr_Type {
-            let member = descr.cast::<ffi::PyMemberDescrObject>();
-            let owner = (*member).d_common.d_type;
-            if is_python_class(owner) && (*(*member).d_member).type_code == T_OBJECT_EX {
-                (*rec).enter();
-                let (key, item) = (prepare(rec, (*member).d_common.d_name), prepare(rec, value));
-                let out = (*rec).out.begin();
-                out.u8(op::FIELD_SET);
-                out.uv(entry.id());
-                key.write(out);
-                item.write(out);
-                out.commit();
-                return call.run();
-            }
-            return read_after(rec, call);
-        }
-        if kind != &raw mut ffi::PyGetSetDescr_Type {
-            // A property or the program's own descriptor: its code is recorded itself.
+        let (descr, this, value) = (call.this(), call.object(1), call.object(2));
+        let member = descr.cast::<ffi::PyMemberDescrObject>();
+        let owner = (*member).d_common.d_type;
+        if this.is_null() || !obj::is_subtype(ffi::Py_TYPE(this), owner) {
             return call.run();
         }
+        let Some(entry) = (*rec).heap.known(this) else { return call.run() };
+        if !is_python_class(owner) || (*(*member).d_member).type_code != T_OBJECT_EX {
+            return changed(call, this);
+        }
+        (*rec).enter();
+        let (key, item) = (prepare(rec, (*member).d_common.d_name), prepare(rec, value));
+        let out = (*rec).out.begin();
+        out.u8(op::FIELD_SET);
+        out.uv(entry.id());
+        key.write(out);
+        item.write(out);
+        out.commit();
+        call.run()
+    }
+}
+
+/// `tp_descr_set` of attributes that C functions store: `__class__`, `__dict__`, `args`.
+pub unsafe fn getset_set(rec: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        let this = call.object(1);
+        if this.is_null()
+            || (*rec).heap.known(this).is_none()
+            || obj::flags(ffi::Py_TYPE(this)) & obj::TYPE_SUBCLASS != 0
+        {
+            // Of classes `set_class` tells.
+            return call.run();
+        }
+        changed(call, this)
+    }
+}
+
+/// Runs the original and reads the object again, as what it is then.
+unsafe fn changed(call: &Call, this: Obj) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
         let before = ffi::Py_TYPE(this);
         let result = call.run();
         let rec = recorder();

@@ -9,6 +9,9 @@ use super::wrap::{Call, Hook};
 use super::{Mode, begin, bytes, end};
 use crate::cpython::objects::{self as obj, DictIter, Obj, rd};
 use crate::rec::{Recorder, recorder};
+use crate::values::capture;
+use crate::values::contents::instance_dict;
+use crate::values::types::DictPlace;
 use pyo3_ffi as ffi;
 use std::ffi::CStr;
 
@@ -83,6 +86,44 @@ unsafe fn fills_tuple(_: *mut Recorder, call: &Call) -> usize {
     }
 }
 
+/// `os.readv`, `os.preadv`: the second argument is a sequence of buffers.
+unsafe fn fills_many(_: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        let result = call.run();
+        if let Some(buffers) = call.fast().get(1).copied() {
+            let items = match obj::flags(ffi::Py_TYPE(buffers)) {
+                flags if flags & obj::LIST_SUBCLASS != 0 => obj::list_items(buffers),
+                flags if flags & obj::TUPLE_SUBCLASS != 0 => obj::tuple_items(buffers),
+                _ => &[],
+            };
+            for buffer in items {
+                bytes::buffer_written(*buffer);
+            }
+        }
+        result
+    }
+}
+
+/// `BaseException.add_note`: appends to the list `__notes__`.
+unsafe fn adds_note(_: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        let result = call.run();
+        let rec = recorder();
+        let this = call.this();
+        let dict = instance_dict(this, ffi::Py_TYPE(this), DictPlace::Offset);
+        if !rec.is_null() && !dict.is_null() && ffi::Py_TYPE(dict) == &raw mut ffi::PyDict_Type {
+            let notes = obj::dict_find(dict, b"__notes__");
+            if !notes.is_null() && (*rec).heap.known(notes).is_some() {
+                (*rec).enter();
+                capture::replace(rec, notes);
+            }
+        }
+        result
+    }
+}
+
 /// `_count_elements(mapping, iterable)` on 3.11.
 #[cfg(not(Py_3_12))]
 unsafe fn counts(rec: *mut Recorder, call: &Call) -> usize {
@@ -125,6 +166,8 @@ unsafe fn hook_for(def: *const ffi::PyMethodDef) -> Option<Hook> {
             ffi::METH_FASTCALL => fills,
             _ => fills_tuple,
         },
+        b"readv" | b"preadv" => fills_many,
+        b"add_note" if flags == ffi::METH_O => adds_note,
         #[cfg(not(Py_3_12))]
         b"_count_elements" => counts,
         _ => return None,

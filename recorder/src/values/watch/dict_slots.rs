@@ -7,6 +7,7 @@ use super::patch::replace_method;
 use super::wrap::{Call, Hook};
 use super::{Mode, begin, end};
 use crate::cpython::objects::{self as obj, Obj, Typ, rd};
+use crate::process::wrap::Gil;
 use crate::rec::{Recorder, recorder};
 use pyo3_ffi as ffi;
 
@@ -25,10 +26,18 @@ unsafe extern "C" {
     static mut PyODict_Type: ffi::PyTypeObject;
 }
 
+/// Counts the changes of dicts: tells whether any happened during another.
+static CHANGES: Gil<u64> = Gil::new(0);
+
+fn count() {
+    CHANGES.set(CHANGES.get() + 1);
+}
+
 /// `dict[key] = value` and `del dict[key]`.
 unsafe fn assign(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
     unsafe {
+        count();
         let (this, key, value) = (call.this(), call.object(1), call.object(2));
         let Some((to, _)) = target(&*rec, this as usize) else { return call.run() };
         if !simple_key(key) {
@@ -50,7 +59,7 @@ unsafe fn after(_: *mut Recorder, call: &Call, key: Obj, value: Obj) -> usize {
     // SAFETY: as in `assign`.
     unsafe {
         let this = call.this();
-        let before = obj::dict_len(this);
+        let (before, changes) = (obj::dict_len(this), CHANGES.get());
         let result = call.run();
         let rec = recorder();
         if rec.is_null() || result != 0 {
@@ -59,7 +68,8 @@ unsafe fn after(_: *mut Recorder, call: &Call, key: Obj, value: Obj) -> usize {
         let Some((to, _)) = target(&*rec, this as usize) else { return result };
         (*rec).enter();
         let now = obj::dict_len(this);
-        if value.is_null() {
+        // The key's own code may have changed the dict meanwhile.
+        if value.is_null() || CHANGES.get() != changes {
             super::dict::reread(rec, this);
         } else {
             stored(rec, this, &to, key, value, now == before + 1);
@@ -73,6 +83,7 @@ unsafe fn after(_: *mut Recorder, call: &Call, key: Obj, value: Obj) -> usize {
 unsafe fn any(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
     unsafe {
+        count();
         let this = call.this();
         if target(&*rec, this as usize).is_none() {
             return call.run();
@@ -102,9 +113,15 @@ unsafe fn setdefault(rec: *mut Recorder, call: &Call) -> usize {
         if target(&*rec, this as usize).is_none() {
             return call.run();
         }
-        let before = obj::dict_len(this);
+        count();
+        let (before, changes) = (obj::dict_len(this), CHANGES.get());
         let result = call.run();
         let rec = recorder();
+        if !rec.is_null() && CHANGES.get() != changes {
+            (*rec).enter();
+            super::dict::reread(rec, this);
+            return result;
+        }
         if !rec.is_null()
             && result != 0
             && obj::dict_len(this) == before + 1
@@ -127,6 +144,7 @@ unsafe fn pop(rec: *mut Recorder, call: &Call) -> usize {
         if key.is_null() || !simple_key(key) {
             return any(rec, call);
         }
+        count();
         if let Some((to, _)) = target(&*rec, this as usize) {
             (*rec).enter();
             removed(rec, this, &to, key);

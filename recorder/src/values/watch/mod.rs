@@ -14,6 +14,8 @@ pub mod deque;
 pub mod dict;
 #[cfg(not(Py_3_12))]
 pub mod dict_slots;
+#[cfg(Py_3_13)]
+mod frame_locals;
 pub mod list;
 pub mod namespace;
 pub mod patch;

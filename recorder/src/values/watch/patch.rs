@@ -2,11 +2,18 @@
 //! modules when an object of them is first seen.
 #![allow(unsafe_code)]
 
+#[cfg(Py_3_13)]
+use super::frame_locals;
 use super::wrap::{Hook, Shape, replace, replacement};
 use super::{attr, bytes, cfuncs, deque, list, reread, reread_always, set};
 use crate::cpython::objects::{self as obj, DictIter, Typ, rd};
 use pyo3_ffi as ffi;
 use std::mem::offset_of;
+
+#[cfg(Py_3_13)]
+unsafe extern "C" {
+    static mut PyFrameLocalsProxy_Type: ffi::PyTypeObject;
+}
 
 /// The shape of a method by its flags.
 fn shape(flags: i32) -> Option<Shape> {
@@ -72,7 +79,8 @@ const NUM_SUB: Place = Place(NUM, offset_of!(ffi::PyNumberMethods, nb_inplace_su
 const NUM_XOR: Place = Place(NUM, offset_of!(ffi::PyNumberMethods, nb_inplace_xor));
 const INIT: Place = Place(0, offset_of!(ffi::PyTypeObject, tp_init));
 const SETATTRO: Place = Place(0, offset_of!(ffi::PyTypeObject, tp_setattro));
-const PLACES: [Place; 10] = [
+const DESCR_SET: Place = Place(0, offset_of!(ffi::PyTypeObject, tp_descr_set));
+const PLACES: [Place; 11] = [
     SEQ_ASS_ITEM,
     SEQ_CONCAT,
     SEQ_REPEAT,
@@ -83,11 +91,12 @@ const PLACES: [Place; 10] = [
     NUM_XOR,
     INIT,
     SETATTRO,
+    DESCR_SET,
 ];
 
 impl Place {
     fn shape(self) -> Shape {
-        let slots = [SEQ_ASS_ITEM, MAP_ASS, INIT, SETATTRO];
+        let slots = [SEQ_ASS_ITEM, MAP_ASS, INIT, SETATTRO, DESCR_SET];
         if slots.iter().any(|p| p.0 == self.0 && p.1 == self.1) { Shape::Slot } else { Shape::Two }
     }
 
@@ -300,6 +309,10 @@ pub unsafe fn install() -> Result<(), &'static str> {
         swap.add(view, MAP_ASS, bytes::assign_view);
         swap.add(&raw mut ffi::PyBaseObject_Type, SETATTRO, attr::set);
         swap.add(&raw mut ffi::PyType_Type, SETATTRO, attr::set_class);
+        swap.add(&raw mut ffi::PyMemberDescr_Type, DESCR_SET, attr::member_set);
+        swap.add(&raw mut ffi::PyGetSetDescr_Type, DESCR_SET, attr::getset_set);
+        #[cfg(Py_3_13)]
+        swap.add(&raw mut PyFrameLocalsProxy_Type, MAP_ASS, frame_locals::assign);
         #[cfg(not(Py_3_12))]
         super::dict_slots::install(&mut |typ, which, hook| {
             let place = match which {
