@@ -29,6 +29,10 @@ pub const FIRST_RESUME: u8 = 32;
 /// It yields.
 pub const IS_YIELD: u8 = 64;
 
+/// It has no line and begins a run of such: what follows it starts a line even if it is the same
+/// (CPython compares with the line of the instruction that ran before).
+pub const UNLINED: u8 = 128;
+
 /// One code unit.
 #[derive(Clone, Copy)]
 pub struct Unit {
@@ -207,6 +211,10 @@ impl CodeInfo {
                 if line != current && line != NO_LINE {
                     self.units[at].flags |= START;
                 }
+                // Where a backward jump leads is a new line anyway.
+                if line != current && line == NO_LINE && v::jump(opcode) >= 0 {
+                    self.units[at].flags |= UNLINED;
+                }
                 current = line;
             }
             if code == o::EXTENDED_ARG {
@@ -251,9 +259,8 @@ impl CodeInfo {
     fn target(&mut self, target: i64, lines: &[i32]) {
         if let Ok(target) = usize::try_from(target)
             && target < lines.len()
-            && lines[target] != NO_LINE
         {
-            self.units[target].flags |= START;
+            self.units[target].flags |= if lines[target] == NO_LINE { UNLINED } else { START };
         }
     }
 

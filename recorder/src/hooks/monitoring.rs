@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use super::callable;
-use super::code::{AFTER_RESUME, CELL_STORE, IS_SEND, KEEP, START};
+use super::code::{AFTER_RESUME, CELL_STORE, IS_SEND, KEEP, START, UNLINED};
 use super::frames::{self, Entry, Exit};
 use crate::cpython::{Code, Frame, Thread};
 use crate::guard::guarded;
@@ -71,8 +71,11 @@ unsafe fn instruction_of(rec: *mut Recorder) -> *mut PyObject {
         let Some(shadow) = frames::current(rec, frame) else { return none() };
         let at = frame.instruction();
         let Some(unit) = (*shadow.info).unit(at as usize) else { return none() };
-        if unit.flags & (START | CELL_STORE | KEEP) == 0 {
+        if unit.flags & (START | CELL_STORE | KEEP | UNLINED) == 0 {
             return disable();
+        }
+        if unit.flags & UNLINED != 0 {
+            shadow.last_line = i32::MIN;
         }
         if unit.flags & START != 0 {
             let back = at <= shadow.last_start && unit.flags & IS_SEND == 0;

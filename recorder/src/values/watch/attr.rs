@@ -32,6 +32,41 @@ fn has_attrs(kind: Kind) -> bool {
 pub unsafe fn set(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
     unsafe {
+        let result = stored(rec, call);
+        if cfg!(Py_3_13) && result != 0 {
+            refused(call);
+        }
+        result
+    }
+}
+
+/// 3.13 words the error for an object without `__dict__` by whether `tp_setattro` is the generic
+/// function: where it is ours, the same store fails again under its own name.
+#[cold]
+unsafe fn refused(call: &Call) {
+    // SAFETY: as in `set`; a store that neither a descriptor nor a dictionary takes runs no code
+    // of the program.
+    unsafe {
+        let (this, name) = (call.this(), call.object(1));
+        let typ = ffi::Py_TYPE(this);
+        let plain = ffi::PyErr_ExceptionMatches(ffi::PyExc_AttributeError) != 0
+            && ffi::Py_TYPE(name) == &raw mut ffi::PyUnicode_Type
+            && _PyType_Lookup(typ, name).is_null()
+            && obj::flags(typ) & obj::MANAGED_DICT == 0
+            && (*typ).tp_dictoffset == 0;
+        let (ours, generic) = ((*typ).tp_setattro, ffi::PyObject_GenericSetAttr);
+        if plain && call.is_of(generic as *const () as usize) {
+            ffi::PyErr_Clear();
+            (*typ).tp_setattro = Some(generic);
+            call.run();
+            (*typ).tp_setattro = ours;
+        }
+    }
+}
+
+unsafe fn stored(rec: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
         let (this, name, value) = (call.this(), call.object(1), call.object(2));
         let typ = ffi::Py_TYPE(this);
         let Some(entry) = (*rec).heap.known(this) else {

@@ -160,7 +160,7 @@ const DICT: &[(&[u8], Hook)] = &[
     (b"clear", any),
     (b"update", any),
     (b"__missing__", any),
-    (b"move_to_end", any),
+    (b"move_to_end", super::reread_always),
 ];
 
 /// Replaces methods, and has `slot` replace slots.

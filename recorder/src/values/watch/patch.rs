@@ -322,7 +322,22 @@ pub unsafe fn install() -> Result<(), &'static str> {
             };
             swap.add(typ, place, hook);
         });
-        for typ in all_types() {
+        let all = all_types();
+        let os_error: Typ = ffi::PyExc_OSError.cast();
+        for typ in &all {
+            // A second `__init__` of an exception that is known. `OSError.__new__` looks whether
+            // `tp_init` is its own: there only the method is replaced.
+            let kind = obj::flags(*typ) & (obj::BASE_EXC_SUBCLASS | obj::HEAPTYPE);
+            if kind == obj::BASE_EXC_SUBCLASS && !obj::is_subtype(*typ, os_error) {
+                swap.add(*typ, INIT, reread_always);
+            }
+        }
+        let init = obj::dict_find(obj::type_dict(os_error), b"__init__");
+        if !init.is_null() && ffi::Py_TYPE(init) == &raw mut ffi::PyWrapperDescr_Type {
+            let descr = init.cast::<ffi::PyWrapperDescrObject>();
+            replace((&raw mut (*descr).d_wrapped).cast(), Shape::Slot, reread_always);
+        }
+        for typ in all {
             swap.apply(typ);
             see_type(typ);
         }
@@ -389,6 +404,10 @@ unsafe fn see_class(typ: Typ, swap: &mut Swap) {
                 for place in [SEQ_ASS_ITEM, MAP_ASS, SEQ_CONCAT, SEQ_REPEAT] {
                     swap.add(typ, place, bytes::any);
                 }
+                apply_all(typ, swap);
+            }
+            b"types.SimpleNamespace" => {
+                swap.add(typ, INIT, reread_always);
                 apply_all(typ, swap);
             }
             b"collections.OrderedDict" => {

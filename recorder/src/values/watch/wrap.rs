@@ -51,6 +51,12 @@ impl Call {
         self.args[index] as Obj
     }
 
+    /// Whether this is the function that was replaced.
+    #[inline]
+    pub fn is_of(&self, function: usize) -> bool {
+        self.original == function
+    }
+
     /// The positional arguments of a FASTCALL method.
     ///
     /// # Safety
