@@ -1,8 +1,10 @@
-"""The corpus programs: what to run, with which arguments, and what must come of it."""
+"""The corpus programs and the generated ones: what to run, with which arguments, and what must come of it."""
 import glob
 import os
 import re
 import shlex
+
+import generate
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 CORPUS = os.path.join(os.path.dirname(ROOT), "corpus")
@@ -13,7 +15,7 @@ def programs(only=None, corpus=CORPUS):
     for p in sorted(glob.glob(os.path.join(corpus, "c[0-9][0-9]_*.py"))):
         with open(p, encoding="latin-1") as f:
             head = f.read(600)
-        d = {"name": os.path.basename(p)[:-3], "path": p, "args": [], "stdin": None, "rc": 0, "min": "3.11", "module": None, "tags": []}
+        d = {"name": os.path.basename(p)[:-3], "path": p, "args": [], "stdin": None, "rc": 0, "min": "3.11", "module": None, "tags": [], "root": corpus}
         for k, v in re.findall(r"^# (TAGS|ARGS|STDIN|RC|MIN|MODULE): (.*)$", head, re.M):
             v = v.encode("latin-1").decode("utf-8") if k in ("ARGS", "STDIN") else v
             if k == "TAGS":
@@ -33,6 +35,15 @@ def programs(only=None, corpus=CORPUS):
         if only and not any(o in d["name"] for o in only):
             continue
         yield d
+
+
+def generated(seeds, root):
+    """Random programs, described as those of the corpus; they are written into `root`."""
+    for seed in seeds:
+        path = os.path.join(root, "r%d.py" % seed)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(generate.program(seed))
+        yield {"name": "r%d" % seed, "path": path, "args": [], "stdin": None, "rc": 0, "min": "3.11", "module": None, "tags": [], "root": root}
 
 
 def applies(d, ver):

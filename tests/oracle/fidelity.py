@@ -2,17 +2,21 @@
 """Records the corpus, exports it and compares with the oracle; one row a program.
 
 fidelity.py --python 3.12=EXE --moviola BIN --recorder DIR --cache DIR [--no-locals] [--json FILE] [NAMES]
+fidelity.py ... --random N [--seed S]     generated programs instead, those of the seeds S to S+N-1
 
 The truth and the plain run are kept in the cache directory until a program or the oracle changes. A program passes when
 its exit code and standard output are the plain run's and every event and value is the oracle's, or differs in a way that
-exceptions.toml allows for it with a reason. A comparison of no events is a failure.
+exceptions.toml allows for it with a reason. A comparison of no events is a failure. `generate.py SEED` prints the program that
+the row rSEED is about.
 """
 import argparse
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
@@ -25,13 +29,13 @@ ORACLE_FILES = ["truth_lines.py", "lib/launch.py", "lib/oracle_lines.py", "lib/o
 SECONDS = 300
 
 
-def run(cmd, stdin=None, extra=None):
+def run(cmd, stdin=None, extra=None, cwd=None):
     env = dict(os.environ, **ENV)
     for k in list(env):
         if k == "PYTHONPATH" or k.startswith(("ORACLE_", "MOVIOLA_", "CARGO", "RUST")):
             del env[k]
     env.update(extra or {})
-    p = subprocess.Popen(cmd, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd=corpuslib.CORPUS)
+    p = subprocess.Popen(cmd, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd=cwd)
     try:
         o, e = p.communicate(stdin.encode() if stdin is not None else None, timeout=SECONDS)
         rc = p.returncode
@@ -66,20 +70,20 @@ def beside_each_other(a):
 
 def truth(d, a):
     """-> (path of the truth, plain run); made again only when something that it depends on is newer."""
-    path = os.path.join(a.cache, d["name"] + (".events" if a.no_locals else ".lines") + ".jsonl.gz")
-    plain = os.path.join(a.cache, d["name"] + ".plain.json")
+    path = os.path.join(a.kept, d["name"] + (".events" if a.no_locals else ".lines") + ".jsonl.gz")
+    plain = os.path.join(a.kept, d["name"] + ".plain.json")
     sources = [os.path.join(HERE, f) for f in ORACLE_FILES] + [d["path"]]
     newest = max(map(os.path.getmtime, sources))
     if not os.path.exists(plain) or os.path.getmtime(plain) < newest:
-        r = run([a.exe] + corpuslib.target(d), d["stdin"])
+        r = run([a.exe] + corpuslib.target(d), d["stdin"], cwd=d["root"])
         with open(plain, "w") as f:
             json.dump(r, f)
     if not os.path.exists(path) or os.path.getmtime(path) < newest:
-        cmd = [a.exe, os.path.join(HERE, "truth_lines.py"), "--python", a.exe, "-o", path + ".new", "--cwd", corpuslib.CORPUS, "--root", corpuslib.CORPUS, "--timeout", str(SECONDS - 10)]
+        cmd = [a.exe, os.path.join(HERE, "truth_lines.py"), "--python", a.exe, "-o", path + ".new", "--cwd", d["root"], "--root", d["root"], "--timeout", str(SECONDS - 10)]
         if a.no_locals:
             cmd.append("--no-locals")
         if d["stdin"] is not None:
-            given = os.path.join(a.cache, d["name"] + ".stdin")
+            given = os.path.join(a.kept, d["name"] + ".stdin")
             with open(given, "w") as f:
                 f.write(d["stdin"])
             cmd += ["--stdin", given]
@@ -100,7 +104,7 @@ def one(d, a):
     """Runs one program; -> row."""
     row = {"name": d["name"], "lines": 0, "identical": 0, "unknown": 0, "wrong": 0, "order": 0, "events": 0, "notes": [], "bad": [], "ms": 0}
     want_file, plain = truth(d, a)
-    work = os.path.join(a.cache, "run")
+    work = os.path.join(a.kept, "run")
     os.makedirs(work, exist_ok=True)
     trace = os.path.join(work, d["name"] + ".moviola")
     export = os.path.join(work, d["name"] + ".jsonl")
@@ -108,7 +112,7 @@ def one(d, a):
         if os.path.exists(old):
             os.remove(old)
     t = time.time()
-    r = run([a.moviola, "record", "-o", trace, "--python", a.exe] + corpuslib.target(d), d["stdin"])
+    r = run([a.moviola, "record", "-o", trace, "--python", a.exe] + corpuslib.target(d), d["stdin"], cwd=d["root"])
     row["ms"] = round((time.time() - t) * 1000)
     if r["rc"] != shell_code(plain["rc"]):
         row["bad"].append("output")
@@ -116,7 +120,7 @@ def one(d, a):
     elif r["stdout"] != plain["stdout"]:
         row["bad"].append("output")
         row["notes"].append("standard output differs: " + first_difference(plain["stdout"], r["stdout"]))
-    cmd = [a.moviola, "export", "--format", "jsonl", "--root", corpuslib.CORPUS, "-o", export]
+    cmd = [a.moviola, "export", "--format", "jsonl", "--root", d["root"], "-o", export]
     e = run(cmd + (["--no-locals"] if a.no_locals else []) + [trace])
     if e["rc"] != 0 or not os.path.exists(export):
         row["bad"].append("export")
@@ -177,6 +181,8 @@ def main():
     p.add_argument("--json")
     p.add_argument("--show", type=int, default=3)
     p.add_argument("--jobs", type=int, default=2)
+    p.add_argument("--random", type=int, metavar="N", help="compare N generated programs")
+    p.add_argument("--seed", type=int, help="the first one's seed (default: another one each time)")
     p.add_argument("names", nargs="*")
     a = p.parse_args()
     version, a.exe = a.python.split("=", 1)
@@ -185,26 +191,40 @@ def main():
     os.makedirs(a.cache, exist_ok=True)
     build_shim(a.exe, a.cache)
     a.moviola = beside_each_other(a)
-    todo = [d for d in corpuslib.programs(a.names) if corpuslib.applies(d, version)]
+    a.kept = a.cache
+    if a.random:
+        first = a.seed if a.seed is not None else random.randrange(10**9)
+        with tempfile.TemporaryDirectory(prefix="moviola-random-") as a.kept:
+            bad = table(corpuslib.generated(range(first, first + a.random), a.kept), a, "seeds %d to %d" % (first, first + a.random - 1))
+    else:
+        bad = table((d for d in corpuslib.programs(a.names) if corpuslib.applies(d, version)), a, "the corpus")
+    sys.exit(1 if bad else 0)
+
+
+def table(todo, a, what):
+    """Compares programs and prints a row for each (for each that fails, if they are generated); -> those that fail."""
+    todo = list(todo)
     if not todo:
         sys.exit("no such program in the corpus: " + " ".join(a.names))
     with ThreadPoolExecutor(a.jobs) as pool:
         rows = list(pool.map(lambda d: one(d, a), todo))
-    allowed(rows, version)
-    print("Python %s%s" % (version, ", without locals" if a.no_locals else ""))
+    allowed(rows, a.version)
+    print("Python %s, %s%s" % (a.version, what, ", without locals" if a.no_locals else ""))
     print("%-24s %9s %9s %8s %7s %7s %7s" % ("program", "lines", "identical", "unknown", "wrong", "order", "ms"))
     for r in rows:
         mark = "FAIL " + ",".join(r["bad"]) if r["bad"] else "excused" if r["excused"] else "ok"
+        if a.random and mark == "ok" and not r["unknown"]:
+            continue
         print("%-24s %9d %9d %8d %7d %7d %7d  %s" % (r["name"], r["lines"], r["identical"], r["unknown"], r["wrong"], r["order"], r["ms"], mark))
         for n in r["notes"][: a.show]:
             print("      " + n[:700].replace("\n", "\n      "))
     bad = [r for r in rows if r["bad"]]
-    total = {k: sum(r[k] for r in rows) for k in ("lines", "identical", "unknown", "wrong", "order")}
-    print("%-24s %9d %9d %8d %7d %7d  %d of %d programs as the oracle" % ("total", total["lines"], total["identical"], total["unknown"], total["wrong"], total["order"], len(rows) - len(bad), len(rows)))
+    total = {k: sum(r[k] for r in rows) for k in ("lines", "identical", "unknown", "wrong", "order", "events")}
+    print("%-24s %9d %9d %8d %7d %7d  %d of %d programs as the oracle, %d events" % ("total", total["lines"], total["identical"], total["unknown"], total["wrong"], total["order"], len(rows) - len(bad), len(rows), total["events"]))
     if a.json:
         with open(a.json, "w") as f:
-            json.dump({"python": version, "rows": rows, "total": total}, f)
-    sys.exit(1 if bad else 0)
+            json.dump({"python": a.version, "rows": rows, "total": total}, f)
+    return bad
 
 
 if __name__ == "__main__":
