@@ -1,4 +1,4 @@
-//! `cargo xtask fidelity`: recordings of the corpus against the oracle.
+//! `cargo xtask fidelity`: recordings of the corpus, or of generated programs, against the oracle.
 //!
 //! The work is done by `tests/oracle/fidelity.py`; this builds what it needs and calls it.
 
@@ -16,7 +16,9 @@ pub fn task(args: &[String]) -> Result<()> {
         match arg {
             "--python" => wanted.push(args.next().ok_or("--python needs a version")?),
             "--no-build" => build_first = false,
-            "--show" | "--jobs" => passed.extend([arg, args.next().ok_or("a number is missing")?]),
+            "--show" | "--jobs" | "--random" | "--seed" => {
+                passed.extend([arg, args.next().ok_or("a number is missing")?]);
+            }
             _ => passed.push(arg),
         }
     }
@@ -41,11 +43,15 @@ pub fn task(args: &[String]) -> Result<()> {
     }
 }
 
+/// What a test run compares of generated programs; the same ones each time, named by their seeds.
+pub const GENERATED: [&str; 4] = ["--random", "50", "--seed", "1"];
+
 /// One Python's table, counted by program.
-pub fn counted(python: &Python) -> (u64, Vec<String>) {
+pub fn counted(python: &Python, passed: &[&str]) -> (u64, Vec<String>) {
     let file = build::target_dir().join(format!("fidelity-{}.json", python.version));
     std::fs::remove_file(&file).ok();
-    let ran = run(python, &["--json", &file.to_string_lossy()]);
+    let name = file.to_string_lossy();
+    let ran = run(python, &[&["--json", &*name], passed].concat());
     let rows = std::fs::read(&file)
         .ok()
         .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())

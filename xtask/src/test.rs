@@ -76,7 +76,12 @@ pub fn task(args: &[String]) -> Result<()> {
                     .env("MOVIOLA_RECORDER", build::extension_dir(python)),
             )
         });
-        tally.stage(&format!("oracle, Python {}", python.version), || fidelity::counted(python));
+        tally.stage(&format!("oracle, Python {}", python.version), || {
+            fidelity::counted(python, &[])
+        });
+        tally.stage(&format!("oracle, generated programs, Python {}", python.version), || {
+            fidelity::counted(python, &fidelity::GENERATED)
+        });
     }
     for python in &pythons {
         tally.stage(&format!("wheel, Python {}", python.version), || wheel::test(python));
