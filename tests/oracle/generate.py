@@ -493,11 +493,10 @@ class Program:
                 scope.add("int", "self.n")
             elif "inner" in within:
                 scope.add("list", "held")
-            indent = line[: len(line) - len(line.lstrip())]
             body = self.new("list", scope) + self.new("int", scope)
             for _ in range(self.random.randint(1, 2)):
                 body += self.guarded(scope, self.random.randint(1, 3), 1) if self.random.random() < 0.5 else self.block(scope, 2, 1)
-            lines += [indent + x for x in body]
+            lines += [line.replace("$body", x) for x in body]
         return lines
 
     def new(self, kind, scope):
