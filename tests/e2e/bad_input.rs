@@ -165,3 +165,32 @@ fn a_full_disk_does_not_stop_the_program() {
     }
     assert!(place.info("t.moviola")["events"]["line"].as_u64().unwrap() > 1000);
 }
+
+#[test]
+fn the_script_and_devices_are_not_replaced() {
+    let place = Place::new();
+    let script = place.write("p.py", "print('ran')\n");
+    let python = python();
+    for (output, said) in [("p.py", "the script"), ("/dev/null", "no ordinary file")] {
+        let done = place.run(&["record", "--python", &python, "-o", output, "./p.py"]);
+        refused(&done, 2, &[said, "-o"]);
+        assert_eq!(done.out, "");
+    }
+    assert_eq!(std::fs::read_to_string(script).unwrap(), "print('ran')\n");
+    assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+}
+
+#[test]
+fn a_limit_on_file_sizes_is_said() {
+    let place = Place::new();
+    place.write("p.py", "print('ran')\n");
+    let line = format!(
+        "ulimit -f 50; exec {} record -o t.moviola --python {} p.py",
+        env!("CARGO_BIN_EXE_moviola"),
+        python()
+    );
+    let done = crate::util::done(place.command("bash").args(["-c", &line]).output().unwrap());
+    assert_eq!(done.code, 4, "{done:?}");
+    assert!(done.err.starts_with("moviola: cannot write the trace"), "{done:?}");
+    assert_eq!(done.err.lines().count(), 1, "{done:?}");
+}

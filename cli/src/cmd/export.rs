@@ -2,6 +2,7 @@
 
 use crate::args::{ExportArgs, ExportFormat};
 use crate::failure::{Failure, Outcome};
+use crate::launch::target::may_replace;
 use crate::open;
 use crate::output::Output;
 use crate::ui;
@@ -43,6 +44,7 @@ fn part(trace: &Trace, args: &ExportArgs) -> Outcome {
         return Err(Failure::usage("the new trace cannot replace the one it is read from"));
     }
     let end = trace.stop_count();
+    may_replace(output)?;
     let from = position(args.from.as_deref(), 0, end)?;
     let to = position(args.to.as_deref(), end, end)?;
     if from >= to {

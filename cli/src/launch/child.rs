@@ -191,6 +191,13 @@ impl Watch {
         Ok(Self { pid, handle, thread })
     }
 
+    /// A file over `ulimit -f` must fail to be written, not end this process. Not by ignoring the
+    /// signal: the program would inherit that.
+    pub fn survive_file_limit() {
+        // Registering fails for no signal that exists.
+        signal_hook::flag::register(SIGXFSZ, Arc::default()).ok();
+    }
+
     /// The program runs: pass signals on to it.
     pub fn follow(&self, child: &Child) {
         self.pid.store(child.pid().as_raw(), Ordering::Release);

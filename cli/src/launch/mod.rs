@@ -56,6 +56,7 @@ pub fn record(request: &Request) -> Result<Recorded, Failure> {
     let python = python::find(request.python.as_deref())?;
     let extension = extension::find(&python)?;
     let trace = target.trace_path(request.output.as_deref())?;
+    child::Watch::survive_file_limit();
     let mut sink = sink::Sink::create(&trace, request.ring_bytes)?;
     let stage = stage::Stage::create(&python, &extension)?;
     let options =

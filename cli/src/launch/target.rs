@@ -89,7 +89,29 @@ impl Target {
                 path.display()
             )));
         }
+        let same = |word: &OsString| {
+            let found = (Path::new(word).canonicalize(), absolute.canonicalize());
+            matches!(found, (Ok(script), Ok(output)) if script == output)
+        };
+        if self.args.first().is_some_and(same) {
+            return Err(Failure::usage(format!(
+                "`{}` is the script itself; choose another place with -o",
+                path.display()
+            )));
+        }
+        may_replace(&absolute)?;
         Ok(absolute)
+    }
+}
+
+/// Whether a trace may be written to a path: nothing is there, or an ordinary file.
+pub fn may_replace(path: &Path) -> Result<(), Failure> {
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(Failure::usage(format!(
+            "{} is there already and is no ordinary file; choose another place with -o",
+            path.display()
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -100,7 +100,7 @@ impl Engine {
             Err(reason) => return out.say(reason.to_string()),
         }
         match Class::of(value.value(), &here) {
-            Ok(class) => out.say(format!("<class '{}'>", class.full_name())),
+            Ok(class) => out.say(class.shown(&here).0),
             Err(reason) => out.say(reason.to_string()),
         }
     }

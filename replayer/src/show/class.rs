@@ -233,6 +233,28 @@ impl Class {
         }
     }
 
+    /// `repr()` of the class as its metaclass gives it, and whether that is sure: a `__repr__` of
+    /// the program's own is not run.
+    #[must_use]
+    pub fn shown(&self, objects: &dyn Objects) -> (String, bool) {
+        let plain = || format!("<class '{}'>", self.full_name());
+        let Self::Recorded(facts) = self else { return (plain(), true) };
+        if facts.meta == 0 {
+            return (plain(), true);
+        }
+        let Ok(meta) = Facts::read(facts.meta, objects) else { return (plain(), true) };
+        let meta = Self::Recorded(meta);
+        if matches!(meta.lookup("__repr__", objects), Ok(Lookup::Found(..))) {
+            return (plain(), false);
+        }
+        let is_enum = ["EnumType", "EnumMeta"];
+        if is_enum.iter().any(|name| meta.derives_named("enum", name, objects)) {
+            let flag = self.derives_named("enum", "Flag", objects);
+            return (format!("<{} '{}'>", if flag { "flag" } else { "enum" }, facts.name), true);
+        }
+        (plain(), true)
+    }
+
     /// `module.qualname`, the module left out for built-ins.
     #[must_use]
     pub fn full_name(&self) -> String {

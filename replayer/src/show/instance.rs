@@ -10,7 +10,6 @@ use crate::pyfloat::float_repr;
 use moviola_format::event::Kind;
 use moviola_format::read::{Items, ObjectState, OwnedValue};
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 /// Names of modules that are part of the interpreter.
 const BUILT_IN_MODULES: &[&str] = &[
@@ -213,24 +212,9 @@ impl Writer<'_> {
             Ok(facts) => facts,
             Err(reason) => return self.unknown(&reason.0),
         };
-        let class = Class::Recorded(Arc::clone(&facts));
-        if facts.meta != 0
-            && let Ok(meta) = Facts::read(facts.meta, self.objects)
-        {
-            let meta = Class::Recorded(meta);
-            let own = matches!(meta.lookup("__repr__", self.objects), Ok(Lookup::Found(..)));
-            if own {
-                self.exact = false;
-            } else if meta.derives_named("enum", "EnumType", self.objects)
-                || meta.derives_named("enum", "EnumMeta", self.objects)
-            {
-                let flag = class.derives_named("enum", "Flag", self.objects);
-                let what = if flag { "flag" } else { "enum" };
-                let _ = write!(self.out, "<{what} '{}'>", facts.name);
-                return;
-            }
-        }
-        let _ = write!(self.out, "<class '{}'>", class.full_name());
+        let (shown, exact) = Class::Recorded(facts).shown(self.objects);
+        self.exact &= exact;
+        self.out.push_str(&shown);
     }
 
     fn namespace(&mut self, id: u64, state: &ObjectState) {
