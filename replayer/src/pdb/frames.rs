@@ -149,7 +149,13 @@ impl Engine {
         let (first, last) = if code.name == "<module>" {
             (1, lines.len() as i64)
         } else {
-            let first = code.first_line as usize;
+            let mut first = code.first_line as usize;
+            // `inspect.findsource` up to 3.12 looks for a `def` from there upwards.
+            if self.time.minor() <= 12 {
+                while first > 1 && !lines.get(first - 1).is_some_and(|line| begins_function(line)) {
+                    first -= 1;
+                }
+            }
             (first as i64, super::show::block_end(&lines, first) as i64)
         };
         self.print_lines(&lines, first, last, &file, out);
@@ -168,4 +174,23 @@ impl Engine {
             }
         }
     }
+}
+
+/// Whether a line matches the pattern of `inspect.findsource` for the start of a function: a `def`, an
+/// `async def`, anything with a `lambda`, or a decorator.
+fn begins_function(line: &str) -> bool {
+    let text = line.trim_start();
+    let is_def = |text: &str| {
+        text.strip_prefix("def").is_some_and(|rest| rest.starts_with(char::is_whitespace))
+    };
+    let is_async = text
+        .strip_prefix("async")
+        .is_some_and(|rest| rest.starts_with(char::is_whitespace) && is_def(rest.trim_start()));
+    let has_lambda = line.match_indices("lambda").any(|(at, word)| {
+        let before = line[..at].chars().next_back();
+        let after = line[at + word.len()..].chars().next();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+            && after.is_none_or(|c| c == ':' || c.is_whitespace())
+    });
+    is_def(text) || is_async || has_lambda || text.starts_with('@')
 }
