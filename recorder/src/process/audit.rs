@@ -115,7 +115,11 @@ unsafe fn act(rec: *mut Recorder, name: &[u8], args: &[*mut PyObject]) {
                 if args.first().is_some_and(|module| can_make_interpreters(*module)) {
                     sub_interpreters(rec);
                 }
+                if args.get(1).is_some_and(|file| is_foreign_extension(*file)) {
+                    foreign_code(rec);
+                }
             }
+            b"ctypes.dlsym" | b"ctypes.dlsym/handle" => foreign_code(rec),
             b"cpython.PyInterpreterState_New" => sub_interpreters(rec),
             _ => {}
         }
@@ -133,6 +137,34 @@ unsafe fn can_make_interpreters(module: *mut PyObject) -> bool {
                     b"_interpreters" | b"_xxsubinterpreters" | b"_testcapi" | b"_testinternalcapi"
                 )
             )
+    }
+}
+
+/// Whether the file of an imported module is a C extension that is not Python's own.
+unsafe fn is_foreign_extension(file: *mut PyObject) -> bool {
+    // SAFETY: the argument is alive.
+    unsafe {
+        let flags = crate::cpython::objects::flags(Py_TYPE(file));
+        if flags & crate::cpython::objects::UNICODE_SUBCLASS == 0 {
+            return false;
+        }
+        let own = b"/lib-dynload/";
+        !crate::values::scalars::utf8(file).windows(own.len()).any(|part| part == own)
+    }
+}
+
+/// Code is about to come that may change objects by neither slot nor method.
+unsafe fn foreign_code(rec: *mut Recorder) {
+    static SAID: wrap::Gil<bool> = wrap::Gil::new(false);
+    if !SAID.get() {
+        SAID.set(true);
+        // SAFETY: the recorder is alive.
+        unsafe {
+            (*rec).gap(
+                "C code that is not Python's own: what it changes in place is seen only if it goes \
+                 through methods or slots",
+            );
+        }
     }
 }
 
