@@ -83,3 +83,21 @@ def inner(k):
 for round in range(1500):
     inner(1000)
 ";
+
+#[test]
+fn a_script_that_does_not_compile_is_said() {
+    let place = Place::new();
+    place.write("p.py", "print(1\n");
+    let debugged = place.feed(&["debug", "--python", &python(), "-o", "t.moviola", "p.py"], "q\n");
+    assert_eq!(debugged.code, 0, "{debugged:?}");
+    assert!(debugged.err.contains("SyntaxError") && debugged.err.contains("no line of the script"));
+    place.write("p.py", "print(1)\n");
+    let debugged = place.feed(&["debug", "--python", &python(), "-o", "t.moviola", "p.py"], "q\n");
+    assert!(!debugged.err.contains("no line of the script"), "{debugged:?}");
+    for module in [&["-m", "p"][..], &["-c", "x = 1"]] {
+        let python = python();
+        let all = [&["debug", "--python", &python, "-o", "t.moviola"], module].concat();
+        let debugged = place.feed(&all, "q\n");
+        assert!(!debugged.err.contains("no line of the script"), "{debugged:?}");
+    }
+}

@@ -29,5 +29,12 @@ pub fn engine(path: &Path) -> Result<Engine, Failure> {
     for warning in trace.warnings() {
         ui::warn(&format!("`{}`: {warning}", path.display()));
     }
-    Engine::new(trace).map_err(|e| open::failure(path, &e))
+    let engine = Engine::new(trace).map_err(|e| open::failure(path, &e))?;
+    if !engine.script_ran() && engine.trace().segment().is_none() {
+        ui::warn(&format!(
+            "`{}`: no line of the script ran (it may not compile); this is Python's own start",
+            path.display()
+        ));
+    }
+    Ok(engine)
 }

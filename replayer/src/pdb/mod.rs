@@ -82,6 +82,7 @@ pub struct Engine {
     asking: Asking,
     crash: Option<u64>,
     start: u64,
+    ran: bool,
     sources: RefCell<FxHashMap<String, Option<Rc<Vec<String>>>>>,
 }
 
@@ -93,7 +94,8 @@ impl Engine {
     pub fn new(trace: Trace) -> Result<Self, TraceError> {
         let time = Timeline::new(trace);
         let crash = time.crash()?;
-        let start = time.start()?;
+        let first = time.start()?;
+        let start = first.unwrap_or(0);
         let stop = crash.unwrap_or(start);
         let Some(moment) = time.moment(stop)? else {
             return Err(TraceError::Damaged {
@@ -113,10 +115,17 @@ impl Engine {
             asking: Asking::Command,
             crash,
             start,
+            ran: first.is_some(),
             sources: RefCell::default(),
         };
         engine.settle()?;
         Ok(engine)
+    }
+
+    /// Whether a line of the main script is in the trace: there is none if it does not compile.
+    #[must_use]
+    pub const fn script_ran(&self) -> bool {
+        self.ran
     }
 
     /// The trace.

@@ -9,11 +9,11 @@ use moviola_format::read::{Status, TraceError};
 const BLOCKS_BACK: usize = 64;
 
 impl Timeline {
-    /// The first line of the main script.
+    /// The first line of the main script; `None` if no line of it ran.
     ///
     /// # Errors
     /// If the trace cannot be read on the way.
-    pub fn start(&self) -> Result<u64, TraceError> {
+    pub fn start(&self) -> Result<Option<u64>, TraceError> {
         let script = self.meta("script");
         let main = |record: &Record| {
             record.kind == StopKind::Line
@@ -25,8 +25,7 @@ impl Timeline {
                             || self.canonic(&code.filename) == self.canonic(script))
                 })
         };
-        let found = self.find_forward(0, Seek::Anything, |_, record| main(record))?;
-        Ok(found.unwrap_or(0))
+        self.find_forward(0, Seek::Anything, |_, record| main(record))
     }
 
     /// The stop at which the exception that ended the program was raised, in its innermost frame.

@@ -124,7 +124,8 @@ unsafe fn adds_note(_: *mut Recorder, call: &Call) -> usize {
     }
 }
 
-/// `_count_elements(mapping, iterable)` on 3.11.
+/// `_count_elements(mapping, iterable)` and `_remove_dead_weakref(dict, key)` on 3.11, whose dicts
+/// have no watcher.
 #[cfg(not(Py_3_12))]
 unsafe fn counts(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
@@ -169,7 +170,7 @@ unsafe fn hook_for(def: *const ffi::PyMethodDef) -> Option<Hook> {
         b"readv" | b"preadv" => fills_many,
         b"add_note" if flags == ffi::METH_O => adds_note,
         #[cfg(not(Py_3_12))]
-        b"_count_elements" => counts,
+        b"_count_elements" | b"_remove_dead_weakref" => counts,
         _ => return None,
     })
 }
