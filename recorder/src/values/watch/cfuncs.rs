@@ -124,8 +124,30 @@ unsafe fn adds_note(_: *mut Recorder, call: &Call) -> usize {
     }
 }
 
-/// `_count_elements(mapping, iterable)` and `_remove_dead_weakref(dict, key)` on 3.11, whose dicts
-/// have no watcher.
+/// `_remove_dead_weakref(dict, key)` on 3.11, whose dicts have no watcher.
+#[cfg(not(Py_3_12))]
+unsafe fn removes_dead(rec: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        let &[dict, key] = call.fast() else { return call.run() };
+        if super::dict::target(&*rec, dict as usize).is_none() {
+            return call.run();
+        }
+        let before = obj::dict_len(dict);
+        let result = call.run();
+        let rec = recorder();
+        if !rec.is_null()
+            && obj::dict_len(dict) != before
+            && let Some((to, _)) = super::dict::target(&*rec, dict as usize)
+        {
+            (*rec).enter();
+            super::dict::removed(rec, dict, &to, key);
+        }
+        result
+    }
+}
+
+/// `_count_elements(mapping, iterable)` on 3.11.
 #[cfg(not(Py_3_12))]
 unsafe fn counts(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
@@ -170,7 +192,9 @@ unsafe fn hook_for(def: *const ffi::PyMethodDef) -> Option<Hook> {
         b"readv" | b"preadv" => fills_many,
         b"add_note" if flags == ffi::METH_O => adds_note,
         #[cfg(not(Py_3_12))]
-        b"_count_elements" | b"_remove_dead_weakref" => counts,
+        b"_count_elements" => counts,
+        #[cfg(not(Py_3_12))]
+        b"_remove_dead_weakref" if flags == ffi::METH_FASTCALL => removes_dead,
         _ => return None,
     })
 }

@@ -132,6 +132,17 @@ pub unsafe fn removed(rec: *mut Recorder, dict: Obj, target: &Target, key: Obj) 
             super::later(rec, dict);
             return;
         }
+        remove(rec, target, key);
+    }
+}
+
+/// Appends the removal of the item that a key is known to name, or to have named.
+///
+/// # Safety
+/// As for [`stored`].
+pub unsafe fn remove(rec: *mut Recorder, target: &Target, key: Obj) {
+    // SAFETY: the caller's promise.
+    unsafe {
         let key = prepare(rec, key);
         let out = (*rec).out.begin();
         match target {

@@ -2,11 +2,11 @@
 //! Stores by name, which pass by both, are found by `namespace`.
 #![allow(unsafe_code)]
 
-use super::dict::{removed, simple_key, stored, target};
+use super::dict::{remove, removed, simple_key, stored, target};
 use super::patch::replace_method;
 use super::wrap::{Call, Hook};
 use super::{Mode, begin, end};
-use crate::cpython::objects::{self as obj, Obj, Typ, rd};
+use crate::cpython::objects::{self as obj, DictIter, Obj, Typ, rd};
 use crate::process::wrap::Gil;
 use crate::rec::{Recorder, recorder};
 use pyo3_ffi as ffi;
@@ -60,6 +60,8 @@ unsafe fn after(_: *mut Recorder, call: &Call, key: Obj, value: Obj) -> usize {
     unsafe {
         let this = call.this();
         let (before, changes) = (obj::dict_len(this), CHANGES.get());
+        // An item that goes by the very object that is its key is told by it.
+        let itself = value.is_null() && DictIter::new(this).any(|(known, _)| known == key);
         let result = call.run();
         let rec = recorder();
         if rec.is_null() || result != 0 {
@@ -69,8 +71,10 @@ unsafe fn after(_: *mut Recorder, call: &Call, key: Obj, value: Obj) -> usize {
         (*rec).enter();
         let now = obj::dict_len(this);
         // The key's own code may have changed the dict meanwhile.
-        if value.is_null() || CHANGES.get() != changes {
+        if CHANGES.get() != changes || (value.is_null() && !(itself && now + 1 == before)) {
             super::dict::reread(rec, this);
+        } else if value.is_null() {
+            remove(rec, &to, key);
         } else {
             stored(rec, this, &to, key, value, now == before + 1);
         }
