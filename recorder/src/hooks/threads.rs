@@ -55,7 +55,7 @@ pub struct Threads {
     /// [`thread_mark`] of the thread whose events are being appended; 0: to be looked up. A thread
     /// without Python frames is looked up at its next event, as it may get another state.
     current_mark: usize,
-    /// Its state.
+    /// Its state; it lives for as long as the thread has frames.
     current_state: *mut pyo3_ffi::PyThreadState,
     /// Its shadow.
     pub current: *mut ThreadShadow,
@@ -147,10 +147,11 @@ pub fn switch(rec: &mut Recorder) {
         out.commit();
     }
     let threads = &mut rec.threads;
-    threads.current_mark = thread_mark();
-    threads.current_state = state;
     if let Some(shadow) = threads.by_state.get_mut(&(state as usize)) {
         threads.current = &raw mut **shadow;
+        // A thread without frames may end unseen, and the next one get its mark.
+        threads.current_state = state;
+        threads.current_mark = if shadow.stack.is_empty() { 0 } else { thread_mark() };
     }
 }
 
