@@ -98,6 +98,34 @@ pub unsafe fn find(module: &[u8], name: &[u8]) -> Obj {
     }
 }
 
+/// An entry of the instance's own dictionary (borrowed), null if there is none.
+///
+/// # Safety
+/// The object must be alive; needs the GIL.
+pub unsafe fn attribute(object: Obj, name: &[u8]) -> Obj {
+    // SAFETY: the object is alive.
+    unsafe {
+        let typ = Py_TYPE(object);
+        if obj::flags(typ) & obj::MANAGED_DICT == 0 {
+            return std::ptr::null_mut();
+        }
+        let items = match obj::managed(object, typ) {
+            obj::Managed::None => return std::ptr::null_mut(),
+            obj::Managed::Values(items) => items,
+            obj::Managed::Dict(dict) => obj::DictIter::new(dict),
+        };
+        for (key, value) in items {
+            if Py_TYPE(key) == &raw mut pyo3_ffi::PyUnicode_Type
+                && let obj::Chars::Ascii(text) = obj::chars(key)
+                && text == name
+            {
+                return value;
+            }
+        }
+        std::ptr::null_mut()
+    }
+}
+
 /// A method by name in a type's own dictionary, null otherwise. Borrowed.
 ///
 /// # Safety

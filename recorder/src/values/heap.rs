@@ -150,6 +150,18 @@ impl Heap {
         }
     }
 
+    /// Nothing is known of any object: a new stream begins. What is known of types, and which
+    /// changes are under way, stays.
+    pub fn restart(&mut self) {
+        let old = std::mem::take(self);
+        self.types = old.types;
+        self.new_types = old.new_types;
+        self.active = old.active;
+        self.dirty = !self.active.is_empty();
+        self.names = old.names;
+        self.stdlib = old.stdlib;
+    }
+
     /// An id that no object has had.
     #[inline]
     pub fn fresh_id(&mut self) -> u64 {
