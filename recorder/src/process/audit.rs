@@ -132,6 +132,12 @@ unsafe fn act(rec: *mut Recorder, name: &[u8], args: &[*mut PyObject]) {
             b"subprocess.Popen" => children::wrap_subprocess(),
             b"import" => {
                 children::wrap_subprocess();
+                if let Some(module) = args.first().copied()
+                    && Py_TYPE(module) == &raw mut PyUnicode_Type
+                    && let Chars::Ascii(name) = chars(module)
+                {
+                    crate::values::watch::expect(rec, name);
+                }
                 if args.first().is_some_and(|module| can_make_interpreters(*module)) {
                     sub_interpreters(rec);
                 }

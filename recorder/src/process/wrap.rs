@@ -79,20 +79,33 @@ pub fn in_main_interpreter() -> bool {
     !state.is_null() && unsafe { field::<*mut c_void, _>(state, TSTATE_INTERP) } == MAIN.get()
 }
 
-/// Something by name in a module that is loaded already, null otherwise. Borrowed.
+/// A module that is loaded already, null otherwise. Borrowed.
 ///
 /// # Safety
 /// Needs the GIL.
-pub unsafe fn find(module: &[u8], name: &[u8]) -> Obj {
-    // SAFETY: promised by the caller; only exact modules are looked into.
+pub unsafe fn find_module(name: &[u8]) -> Obj {
+    // SAFETY: promised by the caller; only an exact module is given.
     unsafe {
         let modules = PyImport_GetModuleDict();
         if modules.is_null() {
             return std::ptr::null_mut();
         }
-        let module = obj::dict_find(modules, module);
-        if module.is_null() || Py_TYPE(module) != &raw mut PyModule_Type {
-            return std::ptr::null_mut();
+        let module = obj::dict_find(modules, name);
+        let exact = !module.is_null() && Py_TYPE(module) == &raw mut PyModule_Type;
+        if exact { module } else { std::ptr::null_mut() }
+    }
+}
+
+/// Something by name in a module that is loaded already, null otherwise. Borrowed.
+///
+/// # Safety
+/// Needs the GIL.
+pub unsafe fn find(module: &[u8], name: &[u8]) -> Obj {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let module = find_module(module);
+        if module.is_null() {
+            return module;
         }
         obj::dict_find(PyModule_GetDict(module), name)
     }
