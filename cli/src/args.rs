@@ -24,7 +24,7 @@ pub enum Command {
     Replay(ReplayArgs),
     /// What is in a trace
     Info(InfoArgs),
-    /// Check every block and value of a trace
+    /// Check every block, value and index of a trace
     Verify(TraceArgs),
     /// Join a trace with the ring that a killed recording left behind
     Recover(TraceArgs),

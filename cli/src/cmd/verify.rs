@@ -2,7 +2,7 @@
 
 use crate::args::TraceArgs;
 use crate::failure::{BAD_TRACE, Outcome};
-use crate::open;
+use crate::open::{self, Facts};
 use crate::ui;
 
 /// Runs the subcommand. Exit code 3 if anything is damaged or missing.
@@ -17,6 +17,13 @@ pub fn run(args: &TraceArgs) -> Outcome {
     }
     if let Err(e) = trace.all_line_hits() {
         problems.push(format!("index: {e}"));
+    }
+    if problems.is_empty() {
+        let same_version = Facts::of(&trace).get("moviola") == env!("CARGO_PKG_VERSION");
+        let mut unlike = Vec::new();
+        let checked = trace.check_indexes(same_version, |block, what| unlike.push((block, what)));
+        problems.extend(unlike.iter().map(|(block, what)| format!("block {block}: {what}")));
+        problems.extend(checked.err().map(|e| format!("index: {e}")));
     }
     for problem in &problems {
         ui::warn(&format!("`{shown}`: {problem}"));

@@ -3,6 +3,7 @@
 
 mod block;
 mod cache;
+mod check;
 mod family;
 mod hits;
 mod locate;

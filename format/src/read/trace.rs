@@ -429,6 +429,21 @@ impl Trace {
         self.stacks_at(block + 1).map(drop)
     }
 
+    /// Blocks in the file; those after them are in the ring.
+    pub(super) const fn sealed_count(&self) -> usize {
+        self.sealed
+    }
+
+    /// The payload of a block's bases.
+    pub(super) fn stored_bases(&self, block: usize) -> Result<Vec<u8>, TraceError> {
+        match self.blocks.get(block) {
+            Some(summary) if summary.bases_at != 0 => {
+                self.store.expect(summary.bases_at, kind::BASES, summary.number)
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
     pub(super) fn tail_block(&self, block: usize) -> Option<&TailBlock> {
         self.tail.blocks.get(block.checked_sub(self.sealed)?)
     }

@@ -12,5 +12,6 @@ mod memory;
 mod units;
 
 pub use bases::Bases;
+pub(crate) use fences::Fences;
 pub use file::TraceFile;
 pub use indexer::{Indexer, Past, SavedFrame, Sealed};

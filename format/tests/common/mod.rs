@@ -6,7 +6,7 @@
 use moviola_format::event::read::CodeDef;
 use moviola_format::event::{Kind, Sink, op};
 use moviola_format::read::OwnedValue;
-use moviola_format::write::{Indexer, TraceFile};
+use moviola_format::write::{Indexer, Sealed, TraceFile};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -705,13 +705,25 @@ pub const IDENTITY: [u8; 16] = *b"identity-of-test";
 
 /// Writes a trace of the events with blocks of `limits`; `finish` adds the footer.
 pub fn write(path: &Path, bytes: &[u8], limits: (usize, u64), finish: bool) {
+    write_altered(path, bytes, limits, finish, |_, _| ());
+}
+
+/// As [`write`], with something done to each block's index before it is written.
+pub fn write_altered(
+    path: &Path,
+    bytes: &[u8],
+    limits: (usize, u64),
+    finish: bool,
+    mut alter: impl FnMut(u32, &mut Sealed),
+) {
     let mut file = TraceFile::create(path, IDENTITY).unwrap();
     let mut indexer = Indexer::new().with_limits(limits.0, limits.1);
     let mut start = 0;
     while start < bytes.len() {
         let (end, _) = indexer.feed(&bytes[start..], 0).unwrap();
         let raw = &bytes[start..start + end];
-        let sealed = indexer.seal(raw);
+        let mut sealed = indexer.seal(raw);
+        alter(sealed.summary.number, &mut sealed);
         file.append(raw, sealed).unwrap();
         start += end;
     }
