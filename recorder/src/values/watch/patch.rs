@@ -73,6 +73,9 @@ const SEQ_ASS_ITEM: Place = Place(SEQ, offset_of!(ffi::PySequenceMethods, sq_ass
 const SEQ_CONCAT: Place = Place(SEQ, offset_of!(ffi::PySequenceMethods, sq_inplace_concat));
 const SEQ_REPEAT: Place = Place(SEQ, offset_of!(ffi::PySequenceMethods, sq_inplace_repeat));
 const MAP_ASS: Place = Place(MAP, offset_of!(ffi::PyMappingMethods, mp_ass_subscript));
+// A class inherits `deque.__iadd__` and `__imul__` as operators of numbers, too.
+const NUM_ADD: Place = Place(NUM, offset_of!(ffi::PyNumberMethods, nb_inplace_add));
+const NUM_MUL: Place = Place(NUM, offset_of!(ffi::PyNumberMethods, nb_inplace_multiply));
 const NUM_OR: Place = Place(NUM, offset_of!(ffi::PyNumberMethods, nb_inplace_or));
 const NUM_AND: Place = Place(NUM, offset_of!(ffi::PyNumberMethods, nb_inplace_and));
 const NUM_SUB: Place = Place(NUM, offset_of!(ffi::PyNumberMethods, nb_inplace_subtract));
@@ -80,11 +83,13 @@ const NUM_XOR: Place = Place(NUM, offset_of!(ffi::PyNumberMethods, nb_inplace_xo
 const INIT: Place = Place(0, offset_of!(ffi::PyTypeObject, tp_init));
 const SETATTRO: Place = Place(0, offset_of!(ffi::PyTypeObject, tp_setattro));
 const DESCR_SET: Place = Place(0, offset_of!(ffi::PyTypeObject, tp_descr_set));
-const PLACES: [Place; 11] = [
+const PLACES: [Place; 13] = [
     SEQ_ASS_ITEM,
     SEQ_CONCAT,
     SEQ_REPEAT,
     MAP_ASS,
+    NUM_ADD,
+    NUM_MUL,
     NUM_OR,
     NUM_AND,
     NUM_SUB,
