@@ -4,9 +4,10 @@
 
 #[cfg(Py_3_13)]
 use super::frame_locals;
-use super::wrap::{Hook, Shape, replace, replacement};
+use super::wrap::{Call, Hook, Shape, replace, replacement};
 use super::{attr, bytes, cfuncs, deque, list, reread, reread_always, set};
 use crate::cpython::objects::{self as obj, DictIter, Typ, rd};
+use crate::rec::Recorder;
 use pyo3_ffi as ffi;
 use std::mem::offset_of;
 
@@ -269,6 +270,25 @@ const ARRAY: &[(&[u8], Hook)] = &[
 
 const VIEW: &[(&[u8], Hook)] = &[(b"release", bytes::release), (b"__exit__", bytes::release)];
 
+/// `code.__sizeof__`: what hangs on a code object for the recorder is not the program's.
+unsafe fn code_size(_: *mut Recorder, call: &Call) -> usize {
+    /// A count and one pointer.
+    const EXTRA: usize = 2 * size_of::<usize>();
+    // SAFETY: the interpreter holds the operands during the call; the result is a new int.
+    unsafe {
+        let result = call.run();
+        let extra: *const isize = rd(call.this(), crate::cpython::CODE_EXTRA as isize);
+        if result == 0 || extra.is_null() || extra.read() != 1 {
+            return result;
+        }
+        let size = ffi::PyLong_AsSize_t(result as *mut _);
+        ffi::Py_DECREF(result as *mut _);
+        ffi::PyLong_FromSize_t(size - EXTRA) as usize
+    }
+}
+
+const CODE: &[(&[u8], Hook)] = &[(b"__sizeof__", code_size)];
+
 const OBJECT: &[(&[u8], Hook)] = &[
     (b"__reduce_ex__", attr::dict_made),
     (b"__reduce__", attr::dict_made),
@@ -296,6 +316,7 @@ pub unsafe fn install() -> Result<(), &'static str> {
         methods(bytearray, BYTEARRAY);
         methods(view, VIEW);
         methods(&raw mut ffi::PyBaseObject_Type, OBJECT);
+        methods(&raw mut ffi::PyCode_Type, CODE);
         let mut swap = Swap::default();
         swap.add(list, SEQ_ASS_ITEM, super::list::assign_item);
         swap.add(list, MAP_ASS, super::list::assign);
