@@ -45,6 +45,50 @@ fn give_up() {
     }
 }
 
+/// Stands in a frame of ours while a function runs that we took the place of.
+///
+/// A thread that wants to run Python code when the interpreter has ended is ended by
+/// `pthread_exit`, which unwinds its stack. Rust's frames cannot be passed that way (the process
+/// would abort), so the first one that is reached ends the thread itself. It does not hold the GIL.
+#[must_use]
+pub struct Leaving(());
+
+impl Leaving {
+    /// Before the call, which must be one that may unwind.
+    #[inline]
+    pub fn watch() -> Self {
+        Self(())
+    }
+
+    /// After the call.
+    #[inline]
+    pub fn over(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Leaving {
+    #[cold]
+    fn drop(&mut self) {
+        // SAFETY: ends this thread only; who waits for it is woken by the kernel.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+    }
+}
+
+/// Calls a C function that we took the place of, given as a value of its pointer type.
+macro_rules! call_original {
+    ($function:expr, ($($argument:expr),*), fn($($kind:ty),*) -> $result:ty) => {{
+        let leaving = $crate::guard::Leaving::watch();
+        #[allow(clippy::missing_transmute_annotations)]
+        let function =
+            std::mem::transmute::<_, unsafe extern "C-unwind" fn($($kind),*) -> $result>($function);
+        let result = function($($argument),*);
+        leaving.over();
+        result
+    }};
+}
+pub(crate) use call_original;
+
 /// Makes panics silent: standard error is the program's. `MOVIOLA_FAULT=panic:N` makes one at the
 /// N-th reading of the clock, for tests.
 pub fn install() {

@@ -8,6 +8,7 @@ import generate
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 CORPUS = os.path.join(os.path.dirname(ROOT), "corpus")
+SAMPLES = os.path.join(os.path.dirname(os.path.dirname(ROOT)), "samples")
 
 
 def programs(only=None, corpus=CORPUS):
@@ -35,6 +36,14 @@ def programs(only=None, corpus=CORPUS):
         if only and not any(o in d["name"] for o in only):
             continue
         yield d
+
+
+def samples(only=None):
+    """The programs of `samples/`, described as those of the corpus."""
+    for path in sorted(glob.glob(os.path.join(SAMPLES, "*.py"))):
+        name = os.path.basename(path)[:-3]
+        if not only or any(o in name for o in only):
+            yield {"name": name, "path": path, "args": [], "stdin": None, "rc": None, "min": "3.11", "module": None, "tags": [], "root": SAMPLES}
 
 
 def generated(seeds, root):

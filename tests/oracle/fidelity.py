@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
-"""Records the corpus, exports it and compares with the oracle; one row a program.
+"""Records the corpus and the samples, exports the traces and compares them with the oracle.
 
-fidelity.py --python 3.12=EXE --moviola BIN --recorder DIR --cache DIR [--no-locals] [--json FILE] [NAMES]
+fidelity.py --python 3.12=EXE --moviola BIN --recorder DIR --cache DIR [--rows] [--no-locals] [--json FILE] [NAMES]
 fidelity.py ... --random N [--seed S]     generated programs instead, those of the seeds S to S+N-1
 
-The truth and the plain run are kept in the cache directory until a program or the oracle changes. A program passes when
-its exit code and standard output are the plain run's and every event and value is the oracle's, or differs in a way that
-exceptions.toml allows for it with a reason. A comparison of no events is a failure. `generate.py SEED` prints the program that
+A row is printed for each program that is not as the oracle in everything (--rows: for each), then the totals. The truth and the
+plain run are kept in the cache directory until a program or the oracle changes. A program passes when its exit code, standard
+output and standard error are the plain run's (if not, it is perturbed) and every event and value is the oracle's, or differs
+in a way that exceptions.toml allows for it with a reason: its values then do not count. A comparison of no events is a failure. `generate.py SEED` prints the program that
 the row rSEED is about.
 """
 import argparse
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -102,7 +104,7 @@ def shell_code(rc):
 
 def one(d, a):
     """Runs one program; -> row."""
-    row = {"name": d["name"], "lines": 0, "identical": 0, "unknown": 0, "wrong": 0, "order": 0, "events": 0, "notes": [], "bad": [], "ms": 0}
+    row = {"name": d["name"], "lines": 0, "identical": 0, "unknown": 0, "wrong": 0, "order": 0, "events": 0, "notes": [], "bad": [], "perturbed": [], "ms": 0}
     want_file, plain = truth(d, a)
     work = os.path.join(a.kept, "run")
     os.makedirs(work, exist_ok=True)
@@ -115,11 +117,15 @@ def one(d, a):
     r = run([a.moviola, "record", "-o", trace, "--python", a.exe] + corpuslib.target(d), d["stdin"], cwd=d["root"])
     row["ms"] = round((time.time() - t) * 1000)
     if r["rc"] != shell_code(plain["rc"]):
-        row["bad"].append("output")
+        row["perturbed"].append("exit code")
         row["notes"].append("exit code %s, plain %s; stderr: %s" % (r["rc"], plain["rc"], r["stderr"][-600:]))
-    elif r["stdout"] != plain["stdout"]:
+    for name, fold in (("stdout", str), ("stderr", folded)):
+        want, got = fold(plain[name]), fold(r[name])
+        if want != got:
+            row["perturbed"].append(name)
+            row["notes"].append("%s differs: %s" % (name, first_difference(want, got)))
+    if row["perturbed"]:
         row["bad"].append("output")
-        row["notes"].append("standard output differs: " + first_difference(plain["stdout"], r["stdout"]))
     cmd = [a.moviola, "export", "--format", "jsonl", "--root", d["root"], "-o", export]
     e = run(cmd + (["--no-locals"] if a.no_locals else []) + [trace])
     if e["rc"] != 0 or not os.path.exists(export):
@@ -144,6 +150,13 @@ def one(d, a):
         row["notes"].append("no events were compared")
     row["bad"] += [k for k in ("wrong", "order", "unknown") if row[k]]
     return row
+
+
+def folded(text):
+    """Without what differs from run to run: addresses, thread ids, names of temporary files, process ids in messages."""
+    text = re.sub(r"0x[0-9a-f]{6,}", "0x*", text)
+    text = re.sub(r"/tmp/tmp[a-z0-9_]{8}\b", "/tmp/tmp*", text)
+    return re.sub(r"\bpid[ =:]+\d+", "pid *", text)
 
 
 def first_difference(want, got):
@@ -179,6 +192,7 @@ def main():
     p.add_argument("--cache", required=True)
     p.add_argument("--no-locals", action="store_true")
     p.add_argument("--json")
+    p.add_argument("--rows", action="store_true", help="a row for each program")
     p.add_argument("--show", type=int, default=3)
     p.add_argument("--jobs", type=int, default=2)
     p.add_argument("--random", type=int, metavar="N", help="compare N generated programs")
@@ -197,12 +211,13 @@ def main():
         with tempfile.TemporaryDirectory(prefix="moviola-random-") as a.kept:
             bad = table(corpuslib.generated(range(first, first + a.random), a.kept), a, "seeds %d to %d" % (first, first + a.random - 1))
     else:
-        bad = table((d for d in corpuslib.programs(a.names) if corpuslib.applies(d, version)), a, "the corpus")
+        todo = [*corpuslib.programs(a.names), *corpuslib.samples(a.names)]
+        bad = table((d for d in todo if corpuslib.applies(d, version)), a, "the corpus and the samples")
     sys.exit(1 if bad else 0)
 
 
 def table(todo, a, what):
-    """Compares programs and prints a row for each (for each that fails, if they are generated); -> those that fail."""
+    """Compares programs and prints the table; -> those that fail."""
     todo = list(todo)
     if not todo:
         sys.exit("no such program in the corpus: " + " ".join(a.names))
@@ -210,17 +225,24 @@ def table(todo, a, what):
         rows = list(pool.map(lambda d: one(d, a), todo))
     allowed(rows, a.version)
     print("Python %s, %s%s" % (a.version, what, ", without locals" if a.no_locals else ""))
-    print("%-24s %9s %9s %8s %7s %7s %7s" % ("program", "lines", "identical", "unknown", "wrong", "order", "ms"))
+    row = "%-24s %9s %9s %8s %7s %7s %7s  %s"
+    print(row % ("program", "lines", "identical", "unknown", "wrong", "order", "ms", ""))
     for r in rows:
         mark = "FAIL " + ",".join(r["bad"]) if r["bad"] else "excused" if r["excused"] else "ok"
-        if a.random and mark == "ok" and not r["unknown"]:
+        if mark == "ok" and not r["unknown"] and not a.rows:
             continue
-        print("%-24s %9d %9d %8d %7d %7d %7d  %s" % (r["name"], r["lines"], r["identical"], r["unknown"], r["wrong"], r["order"], r["ms"], mark))
+        print(row % (r["name"], r["lines"], r["identical"], r["unknown"], r["wrong"], r["order"], r["ms"], mark))
         for n in r["notes"][: a.show]:
             print("      " + n[:700].replace("\n", "\n      "))
     bad = [r for r in rows if r["bad"]]
-    total = {k: sum(r[k] for r in rows) for k in ("lines", "identical", "unknown", "wrong", "order", "events")}
-    print("%-24s %9d %9d %8d %7d %7d  %d of %d programs as the oracle, %d events" % ("total", total["lines"], total["identical"], total["unknown"], total["wrong"], total["order"], len(rows) - len(bad), len(rows), total["events"]))
+    counted = [r for r in rows if not r["excused"]]
+    total = {k: sum(r[k] for r in counted) for k in ("lines", "identical", "unknown", "wrong", "order", "events")}
+    total["programs"] = len(rows)
+    total["perturbed"] = {r["name"]: r["perturbed"] for r in rows if r["perturbed"] and "output" not in r["excused"]}
+    total["excused"] = {r["name"]: r["excused"] for r in rows if r["excused"]}
+    passed = "%d of %d programs as the oracle, %d events" % (len(rows) - len(bad), len(rows), total["events"])
+    print(row % ("total", total["lines"], total["identical"], total["unknown"], total["wrong"], total["order"], "", passed))
+    print("perturbed programs: " + (", ".join("%s (%s)" % (n, ", ".join(w)) for n, w in total["perturbed"].items()) or "none"))
     if a.json:
         with open(a.json, "w") as f:
             json.dump({"python": a.version, "rows": rows, "total": total}, f)

@@ -22,6 +22,8 @@ import random
 import re
 import sys
 
+import generate_more as more
+
 # Constructors: what a new value of the type may be made of. The first suitable ones give each scope its stock.
 VALUES = {
     "list": ["[$e, $e1, $e2]", "[3, 1, 2]", "list(range($n))", "[[1], $e]", "[$list, 5]", "$list[:]", "sorted([4, 2, 9, $n])", "[0] * $n", "list($tup)"],
@@ -216,7 +218,7 @@ def fail(data, how):
         raise Failed('chained', data) from e
     finally:
         data.append('finally')""",
-     {"error": ["Failed($s)", "Worse('w', $list)"]},
+     {"error": ["Failed($s, [$e])", "Worse('w', $list)"]},
      ["try:\n    fail($list, 1)\nexcept Failed as $=error:\n    $error.data.append('caught')\n    $=list = $error.data", "try:\n    fail($list, 3)\nexcept Failed as $u:\n    $=error = $u\n    $=error.why = $u.__cause__", "try:\n    fail($list, 2)\nexcept KeyError as $u:\n    log.append(len($u.args))\nelse:\n    log.append('no')",
       "try:\n    try:\n        fail($list, $n)\n    finally:\n        $body\nexcept Failed:\n    $=tup = sys.exc_info()[:2]", "try:\n    try:\n        1 // 0\n    except ZeroDivisionError as e:\n        $body\n        raise Failed($s, $list) from None\nexcept Failed as e:\n    $=error = e",
       "try:\n    try:\n        fail($list, 1)\n    except Failed:\n        $list.append('again')\n        raise\nexcept Exception as e:\n    e.add_note('noted')\n    log.append(len(e.__notes__))", "$error.data = $dict", "$error.args += ($e,)",
@@ -334,11 +336,14 @@ total = 0""",
      ["$=fn = outer($list[:2], $dict)", "outer($list[:2], {})([1], $dict)"]),
 ]
 
+PARTS += more.PARTS
+
 COMPONENTS = {                      # what can be reached from a value, and what it is
     "tup": [("[0]", "list"), ("[1]", "dict")], "nest": [("[0]", "list"), ("[1]['k']", "list"), ("[1]", "dict"), ("[2][0]", "dict")],
     "box": [(".items", "list"), (".map", "dict"), (".n", "int")], "sub": [(".more", "deque"), (".items", "list")], "data": [(".items", "list"), (".map", "dict"), (".n", "int")],
     "slot": [(".left", "list"), (".n", "int")], "ns": [(".items", "list"), (".map", "dict")], "ddict": [("['q']", "list")], "pair": [(".one", "list")], "auto": [("['q']", "list")], "prop": [("._v", "list")],
     "error": [(".data", "list")],
+    **more.COMPONENTS,
 }
 
 STATEMENTS = {
@@ -403,6 +408,13 @@ def keep(generator):
 def kind(v):
     return type(v).__name__"""
 
+for theme, templates in more.STATEMENTS.items():
+    STATEMENTS.setdefault(theme, []).extend(templates)
+for kind, makers in more.VALUES.items():
+    VALUES.setdefault(kind, []).extend(makers)
+IN_FUNCTION += more.IN_FUNCTION
+PREAMBLE += "\n" + more.PREAMBLE
+
 LITERALS = {
     "e": ["0", "1", "2", "'s'", "2.5", "None", "True", "(1, 'q')", "[8]", "{'d': 4}", "-1", "2**64", "b'z'", "'a'"],
     "h": ["0", "1", "7", "'a'", "'q'", "(1, 2)", "2.5"],
@@ -457,7 +469,7 @@ class Program:
         lines = ["# seed %d" % self.seed, *PREAMBLE.split("\n")]
         for kind in ("list", "list", "dict", "set", "int", "str"):
             lines += self.new(kind, self.top)
-        parts = sorted(self.random.sample(range(len(PARTS)), self.random.randint(2, 4)))
+        parts = sorted(self.random.sample(range(len(PARTS)), self.random.randint(3, 6)))
         if 1 in parts and 0 not in parts:
             parts.insert(0, 0)                         # Sub is a Box
         for source, made, uses in (PARTS[i] for i in parts):
@@ -469,7 +481,7 @@ class Program:
                 lines += self.new(kind, self.top)
         for kind in self.random.sample(["float", "bytes", "bytearray", "tup", "nest", "deque", "ddict", "odict", "counter", "array", "heap", "ns", "fn"], 7):
             lines += self.new(kind, self.top)
-        size = self.random.randint(80, 150)
+        size = self.random.randint(110, 190)
         while len(lines) < size:
             lines += self.guarded(self.top, self.random.randint(2, 5), 0)
         return "\n".join([*lines, "for k in kept:", "    next(k, None)", "    k.close()", "print(log)", "print(len(%s))" % self.top.own["list"][0]]) + "\n"
@@ -531,7 +543,8 @@ class Program:
             elif extra < 0.15 and scope.function:
                 template = self.random.choice(IN_FUNCTION)
             else:
-                template = self.random.choice(self.statements[self.random.choice(list(self.statements))])
+                theme = "own" if extra > 0.75 and "own" in self.statements else self.random.choice(list(self.statements))
+                template = self.random.choice(self.statements[theme])
             if "$body" in template and depth >= 2:
                 continue
             try:

@@ -17,8 +17,11 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask test [--require 3.11,3.12,3.13] [--only STAGE]
     every test, on each Python that is found; --only takes stages by a part of their name
-cargo xtask fidelity [--python 3.X] [--no-locals] [--no-build] [--show N] [NAMES]
-    recordings of the corpus compared with the oracle, one row a program
+cargo xtask fidelity [--python 3.X] [--rows] [--no-locals] [--no-build] [--show N] [NAMES]
+    recordings of the corpus and the samples compared with the oracle, one row a Python, and the
+    perturbed programs by name; --rows: one row a program, too
+cargo xtask fidelity --random N [--seed S]
+    the same with generated programs
 cargo xtask bench [--python 3.X] [--repeat N] [WORKLOADS]
     what recording costs: own, tree and wall against the plain run
 cargo xtask tidy

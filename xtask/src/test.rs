@@ -82,6 +82,9 @@ pub fn task(args: &[String]) -> Result<()> {
         tally.stage(&format!("oracle, generated programs, Python {}", python.version), || {
             fidelity::counted(python, &fidelity::GENERATED)
         });
+        tally.stage(&format!("hostile programs, Python {}", python.version), || {
+            fidelity::hostile(python)
+        });
     }
     for python in &pythons {
         tally.stage(&format!("wheel, Python {}", python.version), || wheel::test(python));

@@ -22,6 +22,7 @@ pub mod objects;
 
 use pyo3_ffi::{Py_ssize_t, PyObject, PyThreadState};
 use version as v;
+pub use version::CODE_EXTRA;
 
 unsafe extern "C" {
     #[cfg_attr(Py_3_13, link_name = "PyThreadState_GetUnchecked")]

@@ -359,6 +359,48 @@ pub unsafe fn dict_is_unicode(dict: Obj) -> bool {
     unsafe { *rd::<*const u8>(dict, DICT_KEYS).add(10) != 0 }
 }
 
+/// Whether any key that has this hash, in a table of keys of any type, is as `wanted` says.
+///
+/// # Safety
+/// `dict` must be alive, and its table not one of `str` only.
+pub unsafe fn dict_any_of_hash(
+    dict: Obj,
+    hash: isize,
+    mut wanted: impl FnMut(Obj) -> bool,
+) -> bool {
+    const UNUSED: isize = -1;
+    // SAFETY: the caller's promise; the probing is `lookdict`'s, and a table has an unused slot.
+    unsafe {
+        let keys: *const u8 = rd(dict, DICT_KEYS);
+        let size = *keys.add(8);
+        let indices = keys.add(32);
+        let entries = indices.add(1 << *keys.add(9));
+        let mask = (1usize << size) - 1;
+        let mut perturb = hash as usize;
+        let mut at = perturb & mask;
+        loop {
+            let index = match size {
+                0..8 => indices.cast::<i8>().add(at).read() as isize,
+                8..16 => indices.cast::<i16>().add(at).read() as isize,
+                16..32 => indices.cast::<i32>().add(at).read() as isize,
+                _ => indices.cast::<i64>().add(at).read() as isize,
+            };
+            if index == UNUSED {
+                return false;
+            }
+            if index >= 0 {
+                let entry = entries.add(index as usize * 24);
+                let key = entry.add(8).cast::<Obj>().read();
+                if entry.cast::<isize>().read() == hash && !key.is_null() && wanted(key) {
+                    return true;
+                }
+            }
+            perturb >>= 5;
+            at = at.wrapping_mul(5).wrapping_add(perturb + 1) & mask;
+        }
+    }
+}
+
 /// Number of items of a dict.
 ///
 /// # Safety

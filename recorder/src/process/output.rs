@@ -7,7 +7,7 @@
 
 use super::wrap::{Gil, find, find_method, here, wrap};
 use crate::cpython::objects::{self as obj, Obj};
-use crate::guard::guarded;
+use crate::guard::{call_original, guarded};
 use crate::rec::Recorder;
 use crate::values::scalars::{int_value, utf8};
 use moviola_format::event::{Sink, op};
@@ -71,7 +71,12 @@ unsafe extern "C" fn text_write(slf: Obj, text: Obj) -> Obj {
         }
     }
     // SAFETY: the wrapper is only reachable after the original was kept.
-    unsafe { TEXT_WRITE.get().map_or(std::ptr::null_mut(), |original| original(slf, text)) }
+    unsafe {
+        match TEXT_WRITE.get() {
+            Some(original) => call_original!(original, (slf, text), fn(Obj, Obj) -> Obj),
+            None => std::ptr::null_mut(),
+        }
+    }
 }
 
 static TEXT_DEALLOC: Gil<Option<destructor>> = Gil::new(None);
@@ -88,7 +93,7 @@ unsafe extern "C" fn text_dealloc(object: *mut PyObject) {
     }
     if let Some(original) = TEXT_DEALLOC.get() {
         // SAFETY: passed on unchanged.
-        unsafe { original(object) }
+        unsafe { call_original!(original, (object), fn(Obj) -> ()) }
     }
 }
 
@@ -186,7 +191,7 @@ mod file {
         // SAFETY: passed on unchanged; the descriptor is read before the program may close it.
         unsafe {
             let fd = i64::from(obj::rd::<i32>(slf, FILEIO_FD));
-            let result = original(slf, data);
+            let result = call_original!(original, (slf, data), fn(Obj, Obj) -> Obj);
             written(fd, result, &[data]);
             result
         }
@@ -218,7 +223,13 @@ mod file {
         // SAFETY: passed on unchanged; the one argument is positional-only.
         unsafe {
             let fd = i64::from(obj::rd::<i32>(slf, FILEIO_FD));
-            let result = original(slf, class, args, count, names);
+            type C = *mut PyTypeObject;
+            type A = *const Obj;
+            let result = call_original!(
+                original,
+                (slf, class, args, count, names),
+                fn(Obj, C, A, Py_ssize_t, Obj) -> Obj
+            );
             if count == 1 && !result.is_null() {
                 written(fd, result, &[*args]);
             }
@@ -239,7 +250,8 @@ unsafe extern "C" fn os_write(slf: Obj, args: *mut Obj, count: Py_ssize_t) -> Ob
     let Some(original) = OS_WRITE.get() else { return std::ptr::null_mut() };
     // SAFETY: passed on unchanged; a result means that both arguments were there.
     unsafe {
-        let result = original(slf, args, count);
+        let result =
+            call_original!(original, (slf, args, count), fn(Obj, *mut Obj, Py_ssize_t) -> Obj);
         if !result.is_null() && count == 2 {
             written(descriptor(*args), result, &[*args.add(1)]);
         }
@@ -253,7 +265,8 @@ unsafe extern "C" fn os_writev(slf: Obj, args: *mut Obj, count: Py_ssize_t) -> O
     let Some(original) = OS_WRITEV.get() else { return std::ptr::null_mut() };
     // SAFETY: as in `os_write`.
     unsafe {
-        let result = original(slf, args, count);
+        let result =
+            call_original!(original, (slf, args, count), fn(Obj, *mut Obj, Py_ssize_t) -> Obj);
         if result.is_null() || count != 2 {
             return result;
         }

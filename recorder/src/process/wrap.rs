@@ -10,8 +10,8 @@ use crate::cpython::objects::{self as obj, Obj};
 use crate::cpython::{field, thread_state};
 use crate::rec::{Recorder, recorder};
 use pyo3_ffi::{
-    Py_TYPE, PyCFunction_Type, PyImport_GetModuleDict, PyInterpreterState_Main, PyMethodDef,
-    PyMethodDescr_Type, PyModule_GetDict, PyModule_Type,
+    Py_None, Py_TYPE, PyCFunction_Type, PyImport_GetModuleDict, PyInterpreterState_Main,
+    PyMethodDef, PyMethodDescr_Type, PyModule_GetDict, PyModule_Type, PySys_GetObject,
 };
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
@@ -86,6 +86,12 @@ pub fn in_main_interpreter() -> bool {
 pub unsafe fn find_module(name: &[u8]) -> Obj {
     // SAFETY: promised by the caller; only an exact module is given.
     unsafe {
+        // Objects may die after the interpreter has let go of its modules, and asking for them is
+        // fatal then: `sys` is emptied before.
+        let shown = PySys_GetObject(c"modules".as_ptr());
+        if shown.is_null() || shown == Py_None() {
+            return std::ptr::null_mut();
+        }
         let modules = PyImport_GetModuleDict();
         if modules.is_null() {
             return std::ptr::null_mut();

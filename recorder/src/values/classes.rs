@@ -34,8 +34,9 @@ pub unsafe fn fill_class(heap: &mut Heap, parts: &mut Contents, typ: Typ) {
             None => Val::None,
         };
         parts.field("__module__", module_value);
-        let value = if heap_type {
-            scan(heap, rd(typ.cast(), obj::HT_QUALNAME))
+        let own: Obj = rd(typ.cast(), obj::HT_QUALNAME);
+        let value = if heap_type && ffi::Py_TYPE(own) == &raw mut ffi::PyUnicode_Type {
+            scan(heap, own)
         } else {
             text(heap, &qualname)
         };

@@ -6,7 +6,7 @@ use super::capture;
 use super::heap::{DICT_OF, REFERENT, SILENT, WATCH_ONLY};
 use super::watch::{dict, refs};
 use crate::cpython::objects::{Obj, Typ};
-use crate::guard::guarded;
+use crate::guard::{call_original, guarded};
 use crate::rec::{Recorder, recorder};
 use moviola_format::event::{Sink, op};
 use pyo3_ffi as ffi;
@@ -307,7 +307,7 @@ unsafe extern "C" fn dealloc<const TYPE: usize, const TRASH: bool>(object: Obj) 
         let typ = ffi::Py_TYPE(object);
         let own = (*typ).tp_dealloc.map_or(0, |f| f as usize);
         if !TRASH || own != dealloc::<TYPE, TRASH> as *const () as usize {
-            original(object);
+            call_original!(original, (object), fn(Obj) -> ());
             return;
         }
         ffi::PyObject_GC_UnTrack(object.cast());
@@ -333,7 +333,7 @@ unsafe fn trashcan(object: Obj, original: Dealloc) {
             return;
         }
         *remaining -= 1;
-        original(object);
+        call_original!(original, (object), fn(Obj) -> ());
         *remaining += 1;
         let later = *tstate.cast::<u8>().add(DELETE_LATER).cast::<Obj>();
         if !later.is_null() && *remaining > HEADROOM * 2 {
@@ -354,7 +354,7 @@ unsafe fn trashcan(object: Obj, original: Dealloc) {
         if _PyTrash_begin(tstate, object) != 0 {
             return;
         }
-        original(object);
+        call_original!(original, (object), fn(Obj) -> ());
         _PyTrash_end(tstate);
     }
 }

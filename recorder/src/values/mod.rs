@@ -16,7 +16,7 @@ pub mod scalars;
 mod types;
 pub mod watch;
 
-use crate::cpython::objects::{Obj, rd};
+use crate::cpython::objects::{self as obj, Obj, rd};
 use crate::rec::Recorder;
 use moviola_format::event::{Sink, op};
 use pyo3_ffi as ffi;
@@ -58,7 +58,12 @@ pub unsafe fn prepare(rec: *mut Recorder, object: Obj) -> Val {
 pub unsafe fn namespace(rec: *mut Recorder, dict: Obj) -> u64 {
     // SAFETY: the caller's promise.
     unsafe {
-        if dict.is_null() || ffi::Py_TYPE(dict) != &raw mut ffi::PyDict_Type {
+        let plain: obj::Typ = &raw mut ffi::PyDict_Type;
+        if dict.is_null() || !obj::is_subtype(ffi::Py_TYPE(dict), plain) {
+            return 0;
+        }
+        // Watchers tell of stores into an instance of a subclass as of any other change.
+        if cfg!(Py_3_12) && ffi::Py_TYPE(dict) != plain {
             return 0;
         }
         // What was told of it before may be out of date by now: 3.11 cannot watch dicts.

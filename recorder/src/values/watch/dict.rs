@@ -68,6 +68,29 @@ pub unsafe fn simple_key(key: Obj) -> bool {
     }
 }
 
+/// Whether a key of the program's own kind has the hash of this simple one: which of them the
+/// dict takes for equal, only the program's code could say.
+///
+/// # Safety
+/// Both must be alive, and the key simple.
+#[inline]
+pub unsafe fn has_odd_twin(dict: Obj, key: Obj) -> bool {
+    // SAFETY: the caller's promise; hashing a simple key runs no program code.
+    unsafe {
+        if obj::dict_is_unicode(dict) {
+            return false;
+        }
+        let Some(hash) = (*ffi::Py_TYPE(key)).tp_hash else { return true };
+        obj::dict_any_of_hash(dict, hash(key), |known| known != key && !simple_key(known))
+    }
+}
+
+/// Whether the replayer finds the item by the key that it is told.
+unsafe fn tellable(dict: Obj, key: Obj) -> bool {
+    // SAFETY: the caller holds both.
+    unsafe { if simple_key(key) { !has_odd_twin(dict, key) } else { by_identity(dict, key) } }
+}
+
 /// Whether the key is one that is only equal to itself, or is in the dict as this very object.
 unsafe fn by_identity(dict: Obj, key: Obj) -> bool {
     // SAFETY: the caller holds both.
@@ -99,7 +122,7 @@ pub unsafe fn stored(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        if !added && !simple_key(key) && !by_identity(dict, key) {
+        if !added && !tellable(dict, key) {
             super::later(rec, dict);
             return;
         }
@@ -128,7 +151,7 @@ pub unsafe fn stored(
 pub unsafe fn removed(rec: *mut Recorder, dict: Obj, target: &Target, key: Obj) {
     // SAFETY: the caller's promise.
     unsafe {
-        if !simple_key(key) && !by_identity(dict, key) {
+        if !tellable(dict, key) {
             super::later(rec, dict);
             return;
         }

@@ -2,7 +2,7 @@
 //! Stores by name, which pass by both, are found by `namespace`.
 #![allow(unsafe_code)]
 
-use super::dict::{remove, removed, simple_key, stored, target};
+use super::dict::{has_odd_twin, remove, removed, simple_key, stored, target};
 use super::patch::replace_method;
 use super::wrap::{Call, Hook};
 use super::{Mode, begin, end};
@@ -40,7 +40,7 @@ unsafe fn assign(rec: *mut Recorder, call: &Call) -> usize {
         count();
         let (this, key, value) = (call.this(), call.object(1), call.object(2));
         let Some((to, _)) = target(&*rec, this as usize) else { return call.run() };
-        if !simple_key(key) {
+        if !simple_key(key) || has_odd_twin(this, key) {
             return after(rec, call, key, value);
         }
         (*rec).enter();
@@ -145,7 +145,7 @@ unsafe fn pop(rec: *mut Recorder, call: &Call) -> usize {
     unsafe {
         let this = call.this();
         let key = call.fast().first().copied().unwrap_or(std::ptr::null_mut());
-        if key.is_null() || !simple_key(key) {
+        if key.is_null() || !simple_key(key) || has_odd_twin(this, key) {
             return any(rec, call);
         }
         count();

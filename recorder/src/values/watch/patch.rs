@@ -4,7 +4,7 @@
 
 #[cfg(Py_3_13)]
 use super::frame_locals;
-use super::wrap::{Hook, Shape, replace, replacement};
+use super::wrap::{Call, Hook, Shape, replace, replacement};
 use super::{attr, bytes, cfuncs, deque, list, reread, reread_always, set};
 use crate::cpython::objects::{self as obj, DictIter, Typ, rd};
 use crate::rec::Recorder;
@@ -74,6 +74,9 @@ const SEQ_ASS_ITEM: Place = Place(SEQ, offset_of!(ffi::PySequenceMethods, sq_ass
 const SEQ_CONCAT: Place = Place(SEQ, offset_of!(ffi::PySequenceMethods, sq_inplace_concat));
 const SEQ_REPEAT: Place = Place(SEQ, offset_of!(ffi::PySequenceMethods, sq_inplace_repeat));
 const MAP_ASS: Place = Place(MAP, offset_of!(ffi::PyMappingMethods, mp_ass_subscript));
+// A class inherits `deque.__iadd__` and `__imul__` as operators of numbers, too.
+const NUM_ADD: Place = Place(NUM, offset_of!(ffi::PyNumberMethods, nb_inplace_add));
+const NUM_MUL: Place = Place(NUM, offset_of!(ffi::PyNumberMethods, nb_inplace_multiply));
 const NUM_OR: Place = Place(NUM, offset_of!(ffi::PyNumberMethods, nb_inplace_or));
 const NUM_AND: Place = Place(NUM, offset_of!(ffi::PyNumberMethods, nb_inplace_and));
 const NUM_SUB: Place = Place(NUM, offset_of!(ffi::PyNumberMethods, nb_inplace_subtract));
@@ -81,11 +84,13 @@ const NUM_XOR: Place = Place(NUM, offset_of!(ffi::PyNumberMethods, nb_inplace_xo
 const INIT: Place = Place(0, offset_of!(ffi::PyTypeObject, tp_init));
 const SETATTRO: Place = Place(0, offset_of!(ffi::PyTypeObject, tp_setattro));
 const DESCR_SET: Place = Place(0, offset_of!(ffi::PyTypeObject, tp_descr_set));
-const PLACES: [Place; 11] = [
+const PLACES: [Place; 13] = [
     SEQ_ASS_ITEM,
     SEQ_CONCAT,
     SEQ_REPEAT,
     MAP_ASS,
+    NUM_ADD,
+    NUM_MUL,
     NUM_OR,
     NUM_AND,
     NUM_SUB,
@@ -265,6 +270,25 @@ const ARRAY: &[(&[u8], Hook)] = &[
 
 const VIEW: &[(&[u8], Hook)] = &[(b"release", bytes::release), (b"__exit__", bytes::release)];
 
+/// `code.__sizeof__`: what hangs on a code object for the recorder is not the program's.
+unsafe fn code_size(_: *mut Recorder, call: &Call) -> usize {
+    /// A count and one pointer.
+    const EXTRA: usize = 2 * size_of::<usize>();
+    // SAFETY: the interpreter holds the operands during the call; the result is a new int.
+    unsafe {
+        let result = call.run();
+        let extra: *const isize = rd(call.this(), crate::cpython::CODE_EXTRA as isize);
+        if result == 0 || extra.is_null() || extra.read() != 1 {
+            return result;
+        }
+        let size = ffi::PyLong_AsSize_t(result as *mut _);
+        ffi::Py_DECREF(result as *mut _);
+        ffi::PyLong_FromSize_t(size - EXTRA) as usize
+    }
+}
+
+const CODE: &[(&[u8], Hook)] = &[(b"__sizeof__", code_size)];
+
 const OBJECT: &[(&[u8], Hook)] = &[
     (b"__reduce_ex__", attr::dict_made),
     (b"__reduce__", attr::dict_made),
@@ -292,6 +316,7 @@ pub unsafe fn install() -> Result<(), &'static str> {
         methods(bytearray, BYTEARRAY);
         methods(view, VIEW);
         methods(&raw mut ffi::PyBaseObject_Type, OBJECT);
+        methods(&raw mut ffi::PyCode_Type, CODE);
         let mut swap = Swap::default();
         swap.add(list, SEQ_ASS_ITEM, super::list::assign_item);
         swap.add(list, MAP_ASS, super::list::assign);

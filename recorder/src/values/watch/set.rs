@@ -27,6 +27,36 @@ unsafe fn one(rec: *mut Recorder, code: u8, id: u64, element: Obj) {
     }
 }
 
+/// Whether an element of the program's own kind has the hash of this simple one.
+unsafe fn has_odd_twin(set: Obj, element: Obj) -> bool {
+    const NEIGHBOURS: usize = 9;
+    // SAFETY: the caller holds both; the probing is `set_lookkey`'s, an entry is key and hash, and
+    // the key of a removed one is a placeholder with the hash -1, which no element has.
+    unsafe {
+        let Some(hash) = (*ffi::Py_TYPE(element)).tp_hash else { return true };
+        let hash = hash(element);
+        let mask = rd::<isize>(set, 32) as usize;
+        let table: *const [usize; 2] = rd(set, 40);
+        let mut perturb = hash as usize;
+        let mut at = perturb & mask;
+        loop {
+            let last = if at + NEIGHBOURS <= mask { at + NEIGHBOURS } else { at };
+            for place in at..=last {
+                let [known, its] = table.add(place).read();
+                let (known, its) = (known as Obj, its as isize);
+                if known.is_null() {
+                    return false;
+                }
+                if its == hash && known != element && !simple_key(known) {
+                    return true;
+                }
+            }
+            perturb >>= 5;
+            at = at.wrapping_mul(5).wrapping_add(1 + perturb) & mask;
+        }
+    }
+}
+
 /// `set.add(x)`.
 pub unsafe fn add(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
@@ -61,6 +91,7 @@ pub unsafe fn remove(rec: *mut Recorder, call: &Call) -> usize {
             return call.run();
         }
         let before = used(this);
+        let simple = simple_key(call.object(1)) && !has_odd_twin(this, call.object(1));
         let result = call.run();
         let rec = recorder();
         if !rec.is_null()
@@ -68,7 +99,7 @@ pub unsafe fn remove(rec: *mut Recorder, call: &Call) -> usize {
             && let Some(entry) = (*rec).heap.known(this)
         {
             (*rec).enter();
-            if used(this) + 1 == before && simple_key(call.object(1)) {
+            if used(this) + 1 == before && simple {
                 one(rec, op::SEQ_REMOVE, entry.id(), call.object(1));
             } else {
                 capture::replace(rec, this);

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use crate::cpython::objects::Obj;
-use crate::guard::guarded;
+use crate::guard::{call_original, guarded};
 use crate::rec::{Recorder, recorder};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -83,24 +83,18 @@ impl Call {
     pub unsafe fn run(&self) -> usize {
         type P = usize;
         let [a, b, c, d, e] = self.args;
+        let f = self.original;
         // SAFETY: the pointer was found where the interpreter calls functions of this shape.
         let result = unsafe {
             match self.shape {
-                Shape::Two => {
-                    std::mem::transmute::<P, unsafe extern "C" fn(P, P) -> P>(self.original)(a, b)
+                Shape::Two => call_original!(f, (a, b), fn(P, P) -> P),
+                Shape::Three => call_original!(f, (a, b, c), fn(P, P, P) -> P),
+                Shape::Slot => {
+                    let result = call_original!(f, (a, b, c), fn(P, P, P) -> i32);
+                    result as isize as usize
                 }
-                Shape::Three => std::mem::transmute::<P, unsafe extern "C" fn(P, P, P) -> P>(
-                    self.original,
-                )(a, b, c),
-                Shape::Slot => std::mem::transmute::<P, unsafe extern "C" fn(P, P, P) -> i32>(
-                    self.original,
-                )(a, b, c) as isize as usize,
-                Shape::Four => std::mem::transmute::<P, unsafe extern "C" fn(P, P, P, P) -> P>(
-                    self.original,
-                )(a, b, c, d),
-                Shape::Five => std::mem::transmute::<P, unsafe extern "C" fn(P, P, P, P, P) -> P>(
-                    self.original,
-                )(a, b, c, d, e),
+                Shape::Four => call_original!(f, (a, b, c, d), fn(P, P, P, P) -> P),
+                Shape::Five => call_original!(f, (a, b, c, d, e), fn(P, P, P, P, P) -> P),
             }
         };
         self.result.set(Some(result));
