@@ -126,7 +126,7 @@ sys.excepthook = sys.unraisablehook = lambda *a: note("hook")
 try: inside(1)[5]
 except IndexError as e: r6 = e
 sys.excepthook, sys.unraisablehook = hook
-for name in ("len", "type", "id", "isinstance", "hash", "repr", "getattr", "iter", "next", "super", "property", "object", "BaseException", "__build_class__"):
+for name in ("len", "type", "id", "isinstance", "hash", "repr", "getattr", "iter", "next", "super", "property", "object", "__build_class__"):
     was = getattr(builtins, name)
     setattr(builtins, name, lambda *a, name=name, **k: note("builtin " + name))
     r7 = inside(name)

@@ -8,7 +8,7 @@
 use super::environ::{self, Copy};
 use super::wrap::{Gil, find, here, wrap};
 use crate::cpython::objects::{self as obj, Obj};
-use crate::guard::guarded;
+use crate::guard::{call_original, guarded};
 use crate::rec::{Recorder, recorder, set_recorder};
 use crate::start::Place;
 use crate::values::scalars::{int_value, utf8};
@@ -141,7 +141,7 @@ macro_rules! waits {
                 let Some(original) = $original.get() else { return std::ptr::null_mut() };
                 // SAFETY: passed on unchanged.
                 unsafe {
-                    let result = original($($arg),*);
+                    let result = call_original!(original, ($($arg),*), fn($($type),*) -> Obj);
                     waited(result);
                     result
                 }
@@ -515,7 +515,8 @@ unsafe extern "C" fn system(slf: Obj, args: *const Obj, count: Py_ssize_t, names
         if !rec.is_null() {
             (*rec).place.family.note_parent();
         }
-        original(slf, args, count, names)
+        type A = *const Obj;
+        call_original!(original, (slf, args, count, names), fn(Obj, A, Py_ssize_t, Obj) -> Obj)
     }
 }
 
