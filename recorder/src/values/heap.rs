@@ -106,6 +106,8 @@ pub struct Heap {
     pub synthetic: Vec<(u64, Vec<Obj>)>,
     /// Buffers -> known memory views of them.
     pub views: FxHashMap<usize, Vec<usize>>,
+    /// Arrays whose numbers C code may change unseen.
+    pub arrays: super::arrays::Watched,
     /// Names that no Python object holds.
     pub names: FxHashMap<Vec<u8>, &'static [u8]>,
     /// Top-level names of the standard library.
@@ -144,6 +146,7 @@ impl Heap {
             empty_cells: Vec::new(),
             synthetic: Vec::new(),
             views: FxHashMap::default(),
+            arrays: super::arrays::Watched::default(),
             names: FxHashMap::default(),
             stdlib: FxHashSet::default(),
             budget: CAPTURE_BUDGET,
@@ -291,6 +294,12 @@ impl Heap {
                 self.put(object as usize, low, obj::pre_size(typ), WATCH_ONLY);
             }
         }
+    }
+
+    /// Whether something has to be looked at before the next event.
+    pub fn settle(&mut self) {
+        self.dirty =
+            !self.active.is_empty() || !self.pending.is_empty() || !self.arrays.is_empty();
     }
 
     /// A new allowance for what one value may bring in.

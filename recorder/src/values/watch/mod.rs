@@ -16,6 +16,7 @@ pub mod dict;
 pub mod dict_slots;
 #[cfg(Py_3_13)]
 mod frame_locals;
+pub mod futures;
 pub mod list;
 pub mod namespace;
 pub mod patch;
@@ -24,6 +25,7 @@ pub mod set;
 pub mod wrap;
 
 use super::capture;
+use super::library::{Library, future_signature};
 use super::types::Payload;
 use crate::cpython::objects::{self as obj, Obj, Typ, rd};
 use crate::rec::{Recorder, recorder};
@@ -58,7 +60,9 @@ pub struct Active {
 unsafe fn signature(rec: *mut Recorder, object: Obj) -> [usize; 3] {
     // SAFETY: the object of a change under way is held by the caller of the hook.
     unsafe {
-        match (*rec).heap.type_info(ffi::Py_TYPE(object)).payload {
+        let info = (*rec).heap.type_info(ffi::Py_TYPE(object));
+        let library = info.library;
+        match info.payload {
             Payload::List => [rd(object, 16), rd(object, 24), 0],
             Payload::Set => [rd(object, 16), rd(object, 24), rd(object, 40)],
             Payload::Dict | Payload::OrderedDict | Payload::DefaultDict => {
@@ -66,6 +70,9 @@ unsafe fn signature(rec: *mut Recorder, object: Obj) -> [usize; 3] {
             }
             Payload::Deque => [rd(object, 16), rd(object, 56), 0],
             Payload::ByteArray => [rd(object, 16), rd(object, 40), 0],
+            Payload::None if matches!(library, Library::Future | Library::Task) => {
+                future_signature(object, library)
+            }
             _ => [0; 3],
         }
     }
@@ -93,7 +100,7 @@ unsafe fn end(rec: *mut Recorder, object: Obj, force: bool) {
             sync(rec, at);
             (*rec).heap.active.remove(at);
         }
-        (*rec).heap.dirty = !(*rec).heap.active.is_empty() || !(*rec).heap.pending.is_empty();
+        (*rec).heap.settle();
         if force {
             capture::replace(rec, object);
         }
@@ -221,7 +228,8 @@ pub unsafe fn flush(rec: *mut Recorder) {
         for at in 0..(*rec).heap.active.len() {
             sync(rec, at);
         }
-        (*rec).heap.dirty = !(*rec).heap.active.is_empty();
+        super::arrays::look(rec);
+        (*rec).heap.settle();
     }
 }
 

@@ -5,13 +5,15 @@
 #[cfg(Py_3_13)]
 use super::frame_locals;
 use super::wrap::{Hook, Shape, replace, replacement};
-use super::{attr, bytes, cfuncs, deque, list, reread, reread_always, set};
+use super::{attr, bytes, cfuncs, deque, futures, list, reread, reread_always, set};
 use crate::cpython::objects::{self as obj, DictIter, Typ, rd};
 use pyo3_ffi as ffi;
 use std::mem::offset_of;
 
-#[cfg(Py_3_13)]
 unsafe extern "C" {
+    static mut PyContext_Type: ffi::PyTypeObject;
+    static mut PyContextVar_Type: ffi::PyTypeObject;
+    #[cfg(Py_3_13)]
     static mut PyFrameLocalsProxy_Type: ffi::PyTypeObject;
 }
 
@@ -290,6 +292,8 @@ pub unsafe fn install() -> Result<(), &'static str> {
         methods(set, SET);
         methods(bytearray, BYTEARRAY);
         methods(view, VIEW);
+        methods(&raw mut PyContext_Type, &[(b"run", futures::run as Hook)]);
+        methods(&raw mut PyContextVar_Type, &[(b"reset", futures::reset as Hook)]);
         methods(&raw mut ffi::PyBaseObject_Type, OBJECT);
         let mut swap = Swap::default();
         swap.add(list, SEQ_ASS_ITEM, super::list::assign_item);
@@ -408,6 +412,11 @@ unsafe fn see_class(typ: Typ, swap: &mut Swap) {
             }
             b"types.SimpleNamespace" => {
                 swap.add(typ, INIT, reread_always);
+                apply_all(typ, swap);
+            }
+            b"_asyncio.Future" | b"_asyncio.Task" => {
+                methods(typ, futures::METHODS);
+                swap.add(typ, INIT, futures::method);
                 apply_all(typ, swap);
             }
             b"collections.OrderedDict" => {

@@ -1,0 +1,248 @@
+//! Numpy's arrays: shape and numbers, read from their public struct.
+//!
+//! C code changes the numbers without any function of Python's own, so arrays that are known are
+//! compared with what was last told before every event. That costs time, so there is a limit of
+//! bytes; the numbers of what does not fit are not recorded.
+#![allow(unsafe_code)]
+
+use super::capture;
+use super::contents::{Blob, Contents};
+use super::heap::Heap;
+use super::scalars::Val;
+use crate::cpython::library::numpy as at;
+use crate::cpython::objects::{Obj, rd};
+use crate::rec::Recorder;
+use moviola_format::event::Reason;
+use pyo3_ffi as ffi;
+use rustc_hash::FxHasher;
+use std::hash::Hasher;
+
+/// Bytes of one array, and of all together, that are compared before every event.
+const MOST_BYTES: usize = 4096;
+const MOST_BYTES_TOGETHER: usize = 8192;
+const MOST_ARRAYS: usize = 32;
+const MOST_DIMENSIONS: usize = 8;
+
+/// Sizes of the number types by `type_num`; 0: not a number in memory order.
+const SIZES: [u8; 24] = [1, 1, 1, 2, 2, 4, 4, 8, 8, 8, 8, 4, 8, 0, 8, 16, 0, 0, 0, 0, 0, 0, 0, 2];
+
+/// Arrays whose numbers are in the trace.
+#[derive(Default)]
+pub struct Watched {
+    list: Vec<Array>,
+    bytes: usize,
+}
+
+struct Array {
+    address: usize,
+    id: u64,
+    bytes: usize,
+    told: u64,
+}
+
+impl Watched {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    fn at(&self, index: usize) -> Option<(usize, u64, u64)> {
+        self.list.get(index).map(|array| (array.address, array.id, array.told))
+    }
+
+    /// Takes an array into the list (again), if there is room.
+    fn admit(&mut self, array: Array) -> bool {
+        self.forget(array.address);
+        if array.bytes > MOST_BYTES
+            || self.bytes + array.bytes > MOST_BYTES_TOGETHER
+            || self.list.len() >= MOST_ARRAYS
+        {
+            return false;
+        }
+        self.bytes += array.bytes;
+        self.list.push(array);
+        true
+    }
+
+    fn forget(&mut self, address: usize) {
+        if let Some(at) = self.list.iter().position(|known| known.address == address) {
+            self.bytes -= self.list.swap_remove(at).bytes;
+        }
+    }
+}
+
+/// An array's extent in memory.
+struct Layout {
+    data: *const u8,
+    itemsize: usize,
+    dimensions: Vec<isize>,
+    strides: Vec<isize>,
+}
+
+impl Layout {
+    unsafe fn of(array: Obj) -> Option<Self> {
+        // SAFETY: the caller gives a live exact array.
+        unsafe {
+            let count = usize::try_from(rd::<i32>(array, at::NDIM)).ok()?;
+            if count > MOST_DIMENSIONS || !owns_memory(array) {
+                return None;
+            }
+            let descr: Obj = rd(array, at::DESCR);
+            let kind = usize::try_from(rd::<i32>(descr, at::DESCR_TYPE)).ok()?;
+            let itemsize = usize::from(*SIZES.get(kind)?);
+            // Numbers in the other byte order are left alone.
+            if itemsize == 0 || rd::<u8>(descr, at::DESCR_BYTEORDER) == b'>' {
+                return None;
+            }
+            let row = |offset: isize| -> Vec<isize> {
+                let start: *const isize = rd(array, offset);
+                (0..count).map(|at| *start.add(at)).collect()
+            };
+            let (dimensions, strides) = (row(at::DIMENSIONS), row(at::STRIDES));
+            Some(Self { data: rd(array, at::DATA), itemsize, dimensions, strides })
+        }
+    }
+
+    fn bytes(&self) -> Option<usize> {
+        self.dimensions.iter().try_fold(self.itemsize, |size, dimension| {
+            size.checked_mul(usize::try_from(*dimension).ok()?)
+        })
+    }
+
+    /// Hands out the items in C order, in pieces.
+    unsafe fn each(&self, take: &mut dyn FnMut(&[u8])) {
+        if self.dimensions.contains(&0) || self.data.is_null() {
+            return;
+        }
+        // The inner dimensions that lie in one piece.
+        let mut inner = self.dimensions.len();
+        let mut run = self.itemsize as isize;
+        while inner > 0 && self.strides[inner - 1] == run {
+            inner -= 1;
+            run *= self.dimensions[inner];
+        }
+        let mut index = vec![0_isize; inner];
+        loop {
+            let offset: isize = index.iter().zip(&self.strides).map(|(at, step)| at * step).sum();
+            // SAFETY: the caller's array is alive and owns this memory, and the index is within
+            // its dimensions.
+            take(unsafe { std::slice::from_raw_parts(self.data.offset(offset), run as usize) });
+            let mut axis = inner;
+            loop {
+                if axis == 0 {
+                    return;
+                }
+                axis -= 1;
+                index[axis] += 1;
+                if index[axis] < self.dimensions[axis] {
+                    break;
+                }
+                index[axis] = 0;
+            }
+        }
+    }
+}
+
+/// Whether the memory belongs to the array or to one that it keeps alive: what lies in files or in
+/// other programs' memory is not read.
+unsafe fn owns_memory(array: Obj) -> bool {
+    let mut owner = array;
+    for _ in 0..16 {
+        // SAFETY: the caller gives a live array; an array keeps its base alive. One that is about
+        // to be freed has no references.
+        unsafe {
+            if rd::<u32>(owner, 0) == 0 {
+                return false;
+            }
+            if rd::<i32>(owner, at::FLAGS) & at::OWNDATA != 0 {
+                return true;
+            }
+            let base: Obj = rd(owner, at::BASE);
+            if base.is_null() || ffi::Py_TYPE(base) != ffi::Py_TYPE(array) {
+                return false;
+            }
+            owner = base;
+        }
+    }
+    false
+}
+
+unsafe fn hash(layout: &Layout) -> u64 {
+    let mut hasher = FxHasher::default();
+    for part in layout.dimensions.iter().chain(&layout.strides) {
+        hasher.write_isize(*part);
+    }
+    hasher.write_usize(layout.data as usize);
+    // SAFETY: the caller's array is alive.
+    unsafe { layout.each(&mut |part| hasher.write(part)) };
+    hasher.finish()
+}
+
+/// Adds what is known of an array.
+///
+/// # Safety
+/// `array` must be alive, known and an exact `numpy.ndarray`.
+pub unsafe fn fill(heap: &mut Heap, parts: &mut Contents, array: Obj) {
+    const NAMES: [&str; MOST_DIMENSIONS] =
+        ["<0>", "<1>", "<2>", "<3>", "<4>", "<5>", "<6>", "<7>"];
+    // SAFETY: the caller's promise.
+    unsafe {
+        let count = rd::<i32>(array, at::NDIM);
+        parts.field("ndim", Val::Int(i64::from(count)));
+        let start: *const isize = rd(array, at::DIMENSIONS);
+        for (at, name) in NAMES.iter().enumerate().take(count.max(0) as usize) {
+            parts.field(name, Val::Int(*start.add(at) as i64));
+        }
+        let descr: Obj = rd(array, at::DESCR);
+        let kind = rd::<i32>(descr, at::DESCR_TYPE);
+        parts.field("<type>", Val::Int(i64::from(kind)));
+        let Some(layout) = Layout::of(array) else {
+            parts.scalar = Some(Val::Unknown(Reason::Opaque));
+            return;
+        };
+        let bytes = layout.bytes().unwrap_or(usize::MAX);
+        let id = heap.known(array).map_or(0, super::heap::Entry::id);
+        let told = if bytes <= MOST_BYTES { hash(&layout) } else { 0 };
+        if !heap.arrays.admit(Array { address: array as usize, id, bytes, told }) {
+            parts.scalar = Some(Val::Unknown(Reason::Budget));
+            return;
+        }
+        heap.dirty = true;
+        let mut data = Vec::with_capacity(bytes);
+        layout.each(&mut |part| data.extend_from_slice(part));
+        parts.blob = Blob::Owned(data);
+    }
+}
+
+/// Tells again the arrays whose numbers are no longer as told.
+///
+/// # Safety
+/// The GIL must be held; no event may be under way.
+pub unsafe fn look(rec: *mut Recorder) {
+    // SAFETY: the caller's promise; an array that is still known under its id is alive.
+    unsafe {
+        let mut at = 0;
+        while let Some((address, id, told)) = (*rec).heap.arrays.at(at) {
+            let array = address as Obj;
+            if (*rec).heap.known(array).is_none_or(|entry| entry.id() != id) {
+                (*rec).heap.arrays.forget(address);
+                continue;
+            }
+            if rd::<u32>(array, 0) == 0 {
+                // It is being freed.
+                at += 1;
+                continue;
+            }
+            let same = Layout::of(array).is_some_and(|layout| {
+                layout.bytes().is_some_and(|bytes| bytes <= MOST_BYTES) && hash(&layout) == told
+            });
+            if same {
+                at += 1;
+            } else {
+                (*rec).heap.arrays.forget(address);
+                // Takes it back to the end of the list, if it still fits.
+                capture::replace(rec, array);
+            }
+        }
+    }
+}
