@@ -12,3 +12,4 @@ mod signals;
 mod slices;
 mod stdin;
 mod util;
+mod values;

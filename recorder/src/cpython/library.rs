@@ -52,6 +52,7 @@ pub mod context {
 
 /// `asyncio.Future` and `Task`.
 pub mod asyncio {
+    pub const CALLBACK: isize = 24;
     pub const EXCEPTION: isize = 48;
     pub const RESULT: isize = 64;
     pub const STATE: isize = if cfg!(Py_3_13) { 96 } else { 88 };
@@ -85,4 +86,5 @@ pub mod numpy {
     pub const OWNDATA: i32 = 4;
     pub const DESCR_BYTEORDER: isize = 26;
     pub const DESCR_TYPE: isize = 28;
+    pub const NUMBER: isize = 16;
 }

@@ -10,7 +10,7 @@ use super::contents::{Blob, Contents};
 use super::heap::Heap;
 use super::scalars::Val;
 use crate::cpython::library::numpy as at;
-use crate::cpython::objects::{Obj, rd};
+use crate::cpython::objects::{self as obj, Chars, Obj, rd};
 use crate::rec::Recorder;
 use moviola_format::event::Reason;
 use pyo3_ffi as ffi;
@@ -25,6 +25,81 @@ const MOST_DIMENSIONS: usize = 8;
 
 /// Sizes of the number types by `type_num`; 0: not a number in memory order.
 const SIZES: [u8; 24] = [1, 1, 1, 2, 2, 4, 4, 8, 8, 8, 8, 4, 8, 0, 8, 16, 0, 0, 0, 0, 0, 0, 0, 2];
+
+/// `type_num` of a number type by its name.
+pub fn number(name: &[u8]) -> Option<u8> {
+    Some(match name {
+        b"bool" | b"bool_" => 0,
+        b"int8" => 1,
+        b"uint8" => 2,
+        b"int16" => 3,
+        b"uint16" => 4,
+        b"int32" => 5,
+        b"uint32" => 6,
+        b"int64" => 7,
+        b"uint64" => 8,
+        b"float32" => 11,
+        b"float64" => 12,
+        _ => return None,
+    })
+}
+
+/// Adds the value of a number, and which numpy it is of, as their `repr` differs.
+///
+/// # Safety
+/// `object` must be alive and a number of this type.
+pub unsafe fn fill_number(parts: &mut Contents, object: Obj, kind: u8) {
+    // SAFETY: the caller's promise; the value follows the object's header.
+    let value = unsafe {
+        let at = at::NUMBER;
+        match kind {
+            0 => Val::Bool(rd::<u8>(object, at) != 0),
+            1 => Val::Int(rd::<i8>(object, at).into()),
+            2 => Val::Int(rd::<u8>(object, at).into()),
+            3 => Val::Int(rd::<i16>(object, at).into()),
+            4 => Val::Int(rd::<u16>(object, at).into()),
+            5 => Val::Int(rd::<i32>(object, at).into()),
+            6 => Val::Int(rd::<u32>(object, at).into()),
+            7 => Val::Int(rd::<i64>(object, at)),
+            8 => match i64::try_from(rd::<u64>(object, at)) {
+                Ok(value) => Val::Int(value),
+                Err(_) => Val::Unknown(Reason::Opaque),
+            },
+            11 => Val::Float(rd::<f32>(object, at).into()),
+            _ => Val::Float(rd(object, at)),
+        }
+    };
+    parts.scalar = Some(value);
+    // SAFETY: the caller's promise; a type lives as long as its instances.
+    if let Some(major) = unsafe { major_version() } {
+        parts.field("<numpy>", Val::Int(major.into()));
+    }
+}
+
+/// The first number of `numpy.__version__`.
+unsafe fn major_version() -> Option<u8> {
+    // SAFETY: borrowed references under the GIL, used at once; exact dicts and texts only.
+    unsafe {
+        let modules = ffi::PySys_GetObject(c"modules".as_ptr());
+        if modules.is_null() || ffi::Py_TYPE(modules) != &raw mut ffi::PyDict_Type {
+            return None;
+        }
+        let module = obj::dict_find(modules, b"numpy");
+        if module.is_null() || ffi::Py_TYPE(module) != &raw mut ffi::PyModule_Type {
+            return None;
+        }
+        let version = obj::dict_find(rd(module, 16), b"__version__");
+        if version.is_null() || ffi::Py_TYPE(version) != &raw mut ffi::PyUnicode_Type {
+            return None;
+        }
+        match obj::chars(version) {
+            Chars::Ascii(text) => {
+                text.first().filter(|digit| digit.is_ascii_digit()).map(|digit| digit - b'0')
+            }
+            _ => None,
+        }
+    }
+}
 
 /// Arrays whose numbers are in the trace.
 #[derive(Default)]
@@ -183,8 +258,7 @@ unsafe fn hash(layout: &Layout) -> u64 {
 /// # Safety
 /// `array` must be alive, known and an exact `numpy.ndarray`.
 pub unsafe fn fill(heap: &mut Heap, parts: &mut Contents, array: Obj) {
-    const NAMES: [&str; MOST_DIMENSIONS] =
-        ["<0>", "<1>", "<2>", "<3>", "<4>", "<5>", "<6>", "<7>"];
+    const NAMES: [&str; MOST_DIMENSIONS] = ["<0>", "<1>", "<2>", "<3>", "<4>", "<5>", "<6>", "<7>"];
     // SAFETY: the caller's promise.
     unsafe {
         let count = rd::<i32>(array, at::NDIM);

@@ -298,8 +298,7 @@ impl Heap {
 
     /// Whether something has to be looked at before the next event.
     pub fn settle(&mut self) {
-        self.dirty =
-            !self.active.is_empty() || !self.pending.is_empty() || !self.arrays.is_empty();
+        self.dirty = !self.active.is_empty() || !self.pending.is_empty() || !self.arrays.is_empty();
     }
 
     /// A new allowance for what one value may bring in.

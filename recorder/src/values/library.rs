@@ -13,6 +13,7 @@ use super::types::{c_name, is_python_class};
 use crate::cpython::library::{self as at, asyncio, context, decimal, re, time};
 use crate::cpython::objects::{self as obj, Obj, Typ, rd};
 use moviola_format::event::Reason;
+use pyo3_ffi as ffi;
 use std::fmt::Write;
 
 /// Which of the known C types an object is or derives from.
@@ -48,6 +49,8 @@ pub enum Library {
     Task,
     /// `numpy.ndarray`.
     NdArray,
+    /// A number of numpy's, `type_num`.
+    Number(u8),
 }
 
 /// Digits of a Decimal beyond which it is not recorded.
@@ -99,7 +102,10 @@ impl Library {
             b"_asyncio.Future" => Self::Future,
             b"_asyncio.Task" => Self::Task,
             b"numpy.ndarray" => Self::NdArray,
-            _ => Self::None,
+            _ => match name.strip_prefix(b"numpy.") {
+                Some(name) => arrays::number(name).map_or(Self::None, Self::Number),
+                None => Self::None,
+            },
         }
     }
 }
@@ -165,6 +171,7 @@ pub unsafe fn fill(heap: &mut Heap, parts: &mut Contents, object: Obj, library: 
             Library::Union => parts.object_field(heap, "__args__", object, at::UNION_ARGS),
             Library::Future | Library::Task => fill_future(heap, parts, object, library),
             Library::NdArray => arrays::fill(heap, parts, object),
+            Library::Number(kind) => arrays::fill_number(parts, object, kind),
         }
     }
 }
@@ -188,6 +195,10 @@ unsafe fn fill_future(heap: &mut Heap, parts: &mut Contents, object: Obj, librar
             parts.field("_must_cancel", Val::Bool(must));
             let cancels = i64::from(rd::<i32>(object, asyncio::CANCELS));
             parts.field("<cancels>", Val::Int(cancels));
+            let waiter: Obj = rd(object, asyncio::WAITER);
+            if !waiter.is_null() && is_future(heap, ffi::Py_TYPE(waiter)) {
+                super::watch::futures::see_wakeup(rd(waiter, asyncio::CALLBACK));
+            }
         }
     }
 }

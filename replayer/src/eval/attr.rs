@@ -443,7 +443,7 @@ impl Eval<'_> {
         if let Some(found) = entry(state.attrs.as_ref(), name) {
             return self.recorded(found);
         }
-        if let Some(found) = self.buffer_attribute(value, &state, name) {
+        if let Some(found) = self.buffer_attribute(value, &state, name)? {
             return Ok(found);
         }
         match (state.kind, name) {

@@ -1,10 +1,10 @@
 //! Objects of the standard library in expressions: attributes, subscripts and the methods that
 //! only read, for exactly its own classes. What a subclass of the program's may change is refused.
 
-use super::error::{EvalError, R, python, type_error, unknown, unsupported};
+use super::error::{EvalError, R, python, type_error, unknown, unsupported, value_error};
 use super::run::Eval;
 use super::val::Val;
-use crate::show::class::{Class, Facts, entry, field};
+use crate::show::class::{Class, Facts, Lookup, entry, field};
 use crate::show::library::{match_part, match_spans, path_text, struct_sequence, uuid_text};
 use crate::show::numpy::Array;
 use moviola_format::event::Kind;
@@ -23,6 +23,23 @@ const METHODS: &[(&str, &str, &[&str])] = &[
         "Task",
         &["done", "cancelled", "result", "exception", "get_name", "cancelling", "get_coro"],
     ),
+];
+
+/// What every use of a released view says.
+const RELEASED: &str = "operation forbidden on released memoryview object";
+const VIEW_ATTRIBUTES: [&str; 12] = [
+    "c_contiguous",
+    "contiguous",
+    "f_contiguous",
+    "format",
+    "itemsize",
+    "nbytes",
+    "ndim",
+    "obj",
+    "readonly",
+    "shape",
+    "strides",
+    "suboffsets",
 ];
 
 impl Eval<'_> {
@@ -90,9 +107,20 @@ impl Eval<'_> {
     }
 
     /// Attributes of arrays and memory views that are computed.
-    pub(super) fn buffer_attribute(&self, value: &Val, state: &ObjectState, name: &str) -> Option<Val> {
-        let blob = state.blob.as_ref()?;
-        match (state.kind, name) {
+    pub(super) fn buffer_attribute(
+        &self,
+        value: &Val,
+        state: &ObjectState,
+        name: &str,
+    ) -> R<Option<Val>> {
+        if state.kind == Kind::MemoryView
+            && VIEW_ATTRIBUTES.contains(&name)
+            && field(state, "released").is_some()
+        {
+            return value_error(RELEASED);
+        }
+        let Some(blob) = state.blob.as_ref() else { return Ok(None) };
+        Ok(match (state.kind, name) {
             (Kind::Array, "tolist" | "tobytes") => {
                 Some(Val::Method(Arc::new((value.clone(), name.into()))))
             }
@@ -101,11 +129,10 @@ impl Eval<'_> {
             }
             (Kind::MemoryView, "nbytes") => Some(Val::count(blob.len())),
             (Kind::MemoryView, "shape") if one_dimension(state) => {
-                let size = item_size(state)?;
-                Some(Val::tuple(vec![Val::count(blob.len() / size)]))
+                item_size(state).map(|size| Val::tuple(vec![Val::count(blob.len() / size)]))
             }
             _ => None,
-        }
+        })
     }
 
     /// A call of a method of an object of the standard library; `None` if it is none of these.
@@ -122,8 +149,13 @@ impl Eval<'_> {
                 _ => None,
             });
         }
-        let Some((id, facts)) = self.library_class(value)? else { return Ok(None) };
-        let state = self.state(id)?;
+        // A subclass of the program's that leaves the method as it is counts too.
+        if self.objects.object_head(*id)?.1 == 0 {
+            return Ok(None);
+        }
+        let class = Class::of(value, self.objects)?;
+        let Lookup::Hidden(facts) = class.lookup(name, self.objects)? else { return Ok(None) };
+        let state = self.state(*id)?;
         match (facts.module.as_str(), facts.qualname.as_str()) {
             ("re", "Match") => self.match_method(&state, name, list).map(Some),
             ("_asyncio", "Future" | "Task") => self.future_method(&state, name, list).map(Some),
@@ -154,9 +186,10 @@ impl Eval<'_> {
             },
             _ if status == "PENDING" => {
                 let what = if name == "result" { "Result" } else { "Exception" };
-                return python("InvalidStateError", format!("{what} is not set."));
+                let class = "asyncio.exceptions.InvalidStateError";
+                return python(class, format!("{what} is not set."));
             }
-            _ if status == "CANCELLED" => return python("CancelledError", String::new()),
+            _ if status == "CANCELLED" => return unsupported("the result of a cancelled future"),
             "exception" => part("_exception")?,
             "result" if matches!(part("_exception")?, Val::None) => part("_result")?,
             _ => return unsupported("the result of a future that raised"),
@@ -239,6 +272,9 @@ impl Eval<'_> {
         let Val::Ref(id) = value else { return Ok(None) };
         let kind = self.objects.object_head(*id)?.0;
         let buffer = matches!(kind, Kind::Array | Kind::MemoryView);
+        if kind == Kind::MemoryView && field(&*self.state(*id)?, "released").is_some() {
+            return value_error(RELEASED);
+        }
         if let Some((_, facts)) = self.library_class(value)? {
             if facts.is("re", "Match") {
                 let state = self.state(*id)?;
@@ -285,7 +321,8 @@ impl Eval<'_> {
             let Some(number) = self.scalar(part, "__index__")?.as_int() else {
                 return unsupported("parts of arrays");
             };
-            let place = if number.is_negative() { &number + BigInt::from(*size) } else { number.clone() };
+            let place =
+                if number.is_negative() { &number + BigInt::from(*size) } else { number.clone() };
             match place.to_usize().filter(|place| place < size) {
                 Some(place) => at = at * size + place,
                 None => {
@@ -313,7 +350,9 @@ impl Eval<'_> {
         match (facts.module.as_str(), facts.qualname.as_str()) {
             ("builtins", "dict_keys" | "dict_values" | "dict_items") => {
                 let state = self.state(id)?;
-                let Some(items) = super::viewed_items(&state, self.objects) else { return Ok(None) };
+                let Some(items) = super::viewed_items(&state, self.objects) else {
+                    return Ok(None);
+                };
                 let pick = |(key, value): &(OwnedValue, OwnedValue)| match facts.qualname.as_str() {
                     "dict_keys" => Val::from(key),
                     "dict_values" => Val::from(value),
@@ -335,7 +374,10 @@ impl Eval<'_> {
                 if !array.is_known() || array.shape.len() != 1 {
                     return Ok(None);
                 }
-                Ok((0..array.size()).map(|at| array.element(at)).collect::<Option<_>>().map(Val::list))
+                Ok((0..array.size())
+                    .map(|at| array.element(at))
+                    .collect::<Option<_>>()
+                    .map(Val::list))
             }
             (module, class) => match struct_sequence(module, class) {
                 Some(names) => {
@@ -361,6 +403,16 @@ impl Eval<'_> {
             }
             _ => None,
         })
+    }
+
+    /// The Python number that one of numpy's is.
+    pub(super) fn library_number(&self, value: &Val) -> R<Option<Val>> {
+        let Some((id, facts)) = self.library_class(value)? else { return Ok(None) };
+        if facts.module != "numpy" || facts.qualname == "ndarray" {
+            return Ok(None);
+        }
+        let state = self.state(id)?;
+        state.scalar.as_ref().map(|number| self.recorded(number)).transpose()
     }
 
     /// What a call of a weak reference gives.
@@ -411,7 +463,9 @@ impl Eval<'_> {
                 super::plain_value(part, self.objects).as_int()
             };
             let parts = part("_numerator").zip(part("_denominator"));
-            return Ok(parts.filter(|(_, down)| !down.is_zero()).map(|(up, down)| (up, down, "Fraction")));
+            return Ok(parts
+                .filter(|(_, down)| !down.is_zero())
+                .map(|(up, down)| (up, down, "Fraction")));
         }
         if !facts.is("decimal", "Decimal") {
             return Ok(None);
@@ -439,7 +493,8 @@ fn decimal(text: &str) -> Option<(BigInt, BigInt)> {
 fn path_part(path: &str, name: &str) -> Option<Val> {
     let slashes = path.len() - path.trim_start_matches('/').len();
     let (root, rest) = path.split_at(slashes);
-    let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let parts: Vec<&str> =
+        rest.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     let last = parts.last().copied().unwrap_or_default();
     // The last dot, unless it begins or ends the name.
     let dot = last.rfind('.').filter(|at| *at > 0 && at + 1 < last.len());

@@ -533,6 +533,9 @@ impl<'s> Eval<'s> {
             }
             return Ok(out);
         }
+        if kind == Kind::Opaque {
+            return Ok(self.library_number(value)?.unwrap_or_else(|| value.clone()));
+        }
         if kind != Kind::Instance {
             return Ok(value.clone());
         }

@@ -47,9 +47,14 @@ impl Output {
         self.lines.extend(text.as_ref().split('\n').map(|line| escape(line, Layout::Lines)));
     }
 
-    /// The text of a value: one line, whatever it holds.
+    /// The text of a value: one line, whatever it holds, but for the indented rows of an array.
     fn say_value(&mut self, text: &str) {
-        self.lines.push(escape(text, Layout::OneLine));
+        let mut rest = text;
+        while let Some(end) = rest.find("\n      ") {
+            self.lines.push(escape(&rest[..end], Layout::OneLine));
+            rest = &rest[end + 1..];
+        }
+        self.lines.push(escape(rest, Layout::OneLine));
     }
 
     /// An error, marked as pdb marks it.

@@ -410,6 +410,9 @@ impl Writer<'_> {
                 _ => Repr::Structural,
             };
         };
+        if field(state, "<numpy>").is_some() && !facts.is_open() {
+            return Repr::Library(facts.module.clone(), facts.qualname.clone());
+        }
         for base in class.mro(self.objects).unwrap_or_default() {
             let Class::Recorded(base) = base else { break };
             if base.is_open() {

@@ -2,10 +2,11 @@
 //! address that some end with is left out, as everywhere.
 
 use super::class::{Class, elements, entry, field, text, text_field};
-use super::{Objects, known};
 use super::repr::Writer;
 use super::text::{bytes_repr, from_points, points, str_repr};
+use super::{Objects, known};
 use crate::eval::Val;
+use crate::pyfloat::float_repr;
 use moviola_format::event::Kind;
 use moviola_format::read::{ObjectState, OwnedValue};
 use std::fmt::Write as _;
@@ -36,8 +37,17 @@ const STRUCT_SEQUENCES: &[(&str, &str, &[&str])] = &[
         "sys",
         "float_info",
         &[
-            "max", "max_exp", "max_10_exp", "min", "min_exp", "min_10_exp", "dig", "mant_dig",
-            "epsilon", "radix", "rounds",
+            "max",
+            "max_exp",
+            "max_10_exp",
+            "min",
+            "min_exp",
+            "min_10_exp",
+            "dig",
+            "mant_dig",
+            "epsilon",
+            "radix",
+            "rounds",
         ],
     ),
 ];
@@ -75,9 +85,8 @@ pub fn uuid_text(state: &ObjectState) -> Option<String> {
     let part = field(state, "int").or_else(|| entry(state.attrs.as_ref(), "int"))?;
     let digits = format!("{:032x}", Val::from(part).as_int()?);
     let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
-    (digits.len() == 32).then(|| {
-        [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
-    })
+    (digits.len() == 32)
+        .then(|| [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-"))
 }
 
 /// `str` of a POSIX path, from what `pathlib` keeps in it.
@@ -137,9 +146,8 @@ impl Writer<'_> {
         owner: (&str, &str),
     ) -> bool {
         let name = class.name().rsplit('.').next().unwrap_or_default().to_owned();
-        let part = |name: &str| {
-            field(state, name).or_else(|| entry(state.attrs.as_ref(), name)).cloned()
-        };
+        let part =
+            |name: &str| field(state, name).or_else(|| entry(state.attrs.as_ref(), name)).cloned();
         match owner {
             ("decimal", "Decimal") => match state.blob.as_deref() {
                 Some(text) if !text.is_empty() => {
@@ -200,6 +208,21 @@ impl Writer<'_> {
             }
             ("_asyncio", "Future" | "Task") => return self.future(id, state, &name),
             ("numpy", "ndarray") => return self.ndarray(state),
+            ("numpy", _) if field(state, "<numpy>").is_some() => {
+                let Some(value) = state.scalar.clone() else { return false };
+                let old = matches!(field(state, "<numpy>"), Some(OwnedValue::Int(0 | 1)));
+                match value {
+                    _ if old => self.number(&value, &name),
+                    OwnedValue::Bool(value) => {
+                        self.out.push_str(if value { "np.True_" } else { "np.False_" });
+                    }
+                    value => {
+                        let _ = write!(self.out, "np.{name}(");
+                        self.number(&value, &name);
+                        self.out.push(')');
+                    }
+                }
+            }
             ("fractions", "Fraction") => {
                 let (Some(up), Some(down)) = (part("_numerator"), part("_denominator")) else {
                     return false;
@@ -258,6 +281,16 @@ impl Writer<'_> {
             },
         }
         true
+    }
+
+    fn number(&mut self, value: &OwnedValue, name: &str) {
+        match value {
+            OwnedValue::Float(value) if name == "float32" && value.is_finite() => {
+                let single = float_repr((*value as f32).to_string().parse().unwrap_or(*value));
+                self.out.push_str(&single);
+            }
+            value => self.owned(value),
+        }
     }
 
     fn struct_tuple(&mut self, id: u64, name: &str, names: &[&str]) -> bool {

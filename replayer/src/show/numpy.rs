@@ -236,9 +236,9 @@ fn positional(value: f64, single: bool) -> (String, String) {
 /// Whole part, fraction and exponent of a float in scientific form.
 fn scientific(value: f64, single: bool) -> (String, String, i32) {
     let shortest = if single { format!("{:e}", value as f32) } else { format!("{value:e}") };
-    let digits = shortest.split_once('e').map_or(0, |(front, _)| {
-        front.split_once('.').map_or(0, |(_, fraction)| fraction.len())
-    });
+    let digits = shortest
+        .split_once('e')
+        .map_or(0, |(front, _)| front.split_once('.').map_or(0, |(_, fraction)| fraction.len()));
     let shown = if digits <= DIGITS { shortest } else { format!("{value:.DIGITS$e}") };
     let (front, exponent) = shown.split_once('e').unwrap_or((&shown, "0"));
     let (whole, fraction) = front.split_once('.').unwrap_or((front, ""));
@@ -259,8 +259,7 @@ fn float_words(values: &[f64], single: bool) -> Vec<String> {
         let parts: Vec<_> = finite.iter().map(|value| scientific(*value, single)).collect();
         left = widest(&mut parts.iter().map(|part| part.0.len()));
         let fraction = widest(&mut parts.iter().map(|part| part.1.len()));
-        let exponent =
-            widest(&mut parts.iter().map(|part| part.2.abs().to_string().len().max(2)));
+        let exponent = widest(&mut parts.iter().map(|part| part.2.abs().to_string().len().max(2)));
         right = fraction + 2 + exponent;
         for (whole, part, power) in parts {
             let sign = if power < 0 { '-' } else { '+' };

@@ -4,15 +4,17 @@
 //! is under way is compared before every event, as asyncio calls Python code in the middle.
 #![allow(unsafe_code)]
 
-use super::wrap::{Call, Hook};
+use super::patch::replace_method;
+use super::wrap::{Call, Hook, Shape, replace};
 use super::{Mode, begin, end};
 use crate::cpython::library::asyncio;
-use crate::cpython::objects::{Obj, rd};
+use crate::cpython::objects::{Obj, Typ, rd};
 use crate::rec::{Recorder, recorder};
 use crate::values::capture;
 use crate::values::library::is_future;
 use crate::values::types::c_name;
 use pyo3_ffi as ffi;
+use std::ffi::CStr;
 
 /// Methods of futures and tasks that change them.
 pub const METHODS: &[(&[u8], Hook)] = &[
@@ -77,6 +79,52 @@ unsafe fn stepped(callable: Obj) -> Obj {
                 rd(callable, asyncio::STEP_TASK)
             }
             _ => std::ptr::null_mut(),
+        }
+    }
+}
+
+/// The call of a `TaskStepMethWrapper`, by event loops that do without `Context.run`.
+pub unsafe fn step(rec: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        let task = stepped(call.this());
+        if !task.is_null() && is_future(&mut (*rec).heap, ffi::Py_TYPE(task)) {
+            around(rec, call, task)
+        } else {
+            call.run()
+        }
+    }
+}
+
+/// Finds what event loops call to step a task: its type has no name in any module.
+///
+/// # Safety
+/// The GIL must be held; the types must be alive.
+pub unsafe fn see_steps(types: &[Typ]) {
+    // SAFETY: the caller's promise; `tp_call` is a function of three arguments.
+    unsafe {
+        for typ in types {
+            if c_name(*typ).ends_with(b"TaskStepMethWrapper") {
+                let call = &raw mut (**typ).tp_call;
+                replace(call.cast(), Shape::Three, step);
+            }
+        }
+    }
+}
+
+/// The callback by which a future wakes a task, if it is that.
+///
+/// # Safety
+/// `callback` must be null or alive.
+pub unsafe fn see_wakeup(callback: Obj) {
+    // SAFETY: the caller's promise; a built-in function's definition is static.
+    unsafe {
+        if callback.is_null() || ffi::Py_TYPE(callback) != &raw mut ffi::PyCFunction_Type {
+            return;
+        }
+        let def: *mut ffi::PyMethodDef = rd(callback, 16);
+        if CStr::from_ptr((*def).ml_name) == c"task_wakeup" {
+            replace_method(def, method);
         }
     }
 }

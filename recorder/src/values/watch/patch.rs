@@ -418,6 +418,7 @@ unsafe fn see_class(typ: Typ, swap: &mut Swap) {
                 methods(typ, futures::METHODS);
                 swap.add(typ, INIT, futures::method);
                 apply_all(typ, swap);
+                futures::see_steps(&all_types());
             }
             b"collections.OrderedDict" => {
                 methods(typ, &[(b"move_to_end", reread_always as Hook)]);
