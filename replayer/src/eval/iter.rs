@@ -152,6 +152,7 @@ impl Eval<'_> {
 
     /// The elements that iteration gives; unknown ones stand as such.
     pub(super) fn iterate(&self, value: &Val) -> R<Vec<Val>> {
+        self.no_numpy(value)?;
         if let Some(stand_in) = self.stand_in(value)? {
             return self.nested(|| self.iterate(&stand_in));
         }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 /// Methods that are answered, by module and class.
 const METHODS: &[(&str, &str, &[&str])] = &[
+    ("numpy", "ndarray", &["tolist"]),
     ("re", "Match", &["group", "groups", "groupdict", "span", "start", "end"]),
     ("_asyncio", "Future", &["done", "cancelled", "result", "exception"]),
     (
@@ -158,6 +159,7 @@ impl Eval<'_> {
         let state = self.state(*id)?;
         match (facts.module.as_str(), facts.qualname.as_str()) {
             ("re", "Match") => self.match_method(&state, name, list).map(Some),
+            ("numpy", "ndarray") if name == "tolist" && list.is_empty() => self.stand_in(value),
             ("_asyncio", "Future" | "Task") => self.future_method(&state, name, list).map(Some),
             _ => Ok(None),
         }
@@ -336,6 +338,16 @@ impl Eval<'_> {
         match array.element(at) {
             Some(value) => Ok(value),
             None => unknown("damaged trace"),
+        }
+    }
+
+    /// Fails for an array of numpy's: iteration gives numbers of numpy's own, which print as such.
+    pub(super) fn no_numpy(&self, value: &Val) -> R<()> {
+        match self.library_class(value)? {
+            Some((_, facts)) if facts.is("numpy", "ndarray") => {
+                unsupported("iteration over an array; tolist() gives its numbers")
+            }
+            _ => Ok(()),
         }
     }
 

@@ -50,9 +50,13 @@ impl Output {
     /// The text of a value: one line, whatever it holds, but for the indented rows of an array.
     fn say_value(&mut self, text: &str) {
         let mut rest = text;
-        while let Some(end) = rest.find("\n      ") {
-            self.lines.push(escape(&rest[..end], Layout::OneLine));
-            rest = &rest[end + 1..];
+        for (end, _) in text.match_indices('\n') {
+            let after = &text[end..];
+            let from = text.len() - rest.len();
+            if after.trim_start_matches('\n').starts_with("      ") && end >= from {
+                self.lines.push(escape(&text[from..end], Layout::OneLine));
+                rest = &after[1..];
+            }
         }
         self.lines.push(escape(rest, Layout::OneLine));
     }
