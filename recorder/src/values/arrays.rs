@@ -12,15 +12,16 @@ use super::scalars::Val;
 use crate::cpython::library::numpy as at;
 use crate::cpython::objects::{self as obj, Chars, Obj, rd};
 use crate::rec::Recorder;
-use moviola_format::event::Reason;
+use moviola_format::event::{Reason, Sink, op};
 use pyo3_ffi as ffi;
-use rustc_hash::FxHasher;
-use std::hash::Hasher;
+use rustc_hash::FxHashSet;
 
 /// Bytes of one array, and of all together, that are compared before every event.
 const MOST_BYTES: usize = 4096;
 const MOST_BYTES_TOGETHER: usize = 8192;
 const MOST_ARRAYS: usize = 32;
+/// Bytes of changes of one array after which it is given up.
+const MOST_TOLD: usize = 1 << 22;
 const MOST_DIMENSIONS: usize = 8;
 
 /// Sizes of the number types by `type_num`; 0: not a number in memory order.
@@ -106,13 +107,16 @@ unsafe fn major_version() -> Option<u8> {
 pub struct Watched {
     list: Vec<Array>,
     bytes: usize,
+    /// Ids of arrays that changed so often that they are no longer told.
+    tired: FxHashSet<u64>,
 }
 
 struct Array {
     address: usize,
     id: u64,
-    bytes: usize,
-    told: u64,
+    layout: Layout,
+    told: Vec<u8>,
+    spent: usize,
 }
 
 impl Watched {
@@ -121,28 +125,32 @@ impl Watched {
         self.list.is_empty()
     }
 
-    fn at(&self, index: usize) -> Option<(usize, u64, u64)> {
-        self.list.get(index).map(|array| (array.address, array.id, array.told))
-    }
-
-    /// Takes an array into the list (again), if there is room.
-    fn admit(&mut self, array: Array) -> bool {
-        self.forget(array.address);
-        if array.bytes > MOST_BYTES
-            || self.bytes + array.bytes > MOST_BYTES_TOGETHER
-            || self.list.len() >= MOST_ARRAYS
-        {
-            return false;
-        }
-        self.bytes += array.bytes;
-        self.list.push(array);
-        true
+    /// Whether so many bytes more can be compared before every event.
+    fn has_room(&self, bytes: usize) -> bool {
+        bytes <= MOST_BYTES
+            && self.bytes + bytes <= MOST_BYTES_TOGETHER
+            && self.list.len() < MOST_ARRAYS
     }
 
     fn forget(&mut self, address: usize) {
         if let Some(at) = self.list.iter().position(|known| known.address == address) {
-            self.bytes -= self.list.swap_remove(at).bytes;
+            self.bytes -= self.list.swap_remove(at).told.len();
         }
+    }
+
+    /// Takes what an array holds now as told and returns the part that is new: where it begins,
+    /// and its bytes.
+    fn renew(&mut self, index: usize, now: Vec<u8>) -> Option<(u64, usize, Vec<u8>)> {
+        let array = self.list.get_mut(index)?;
+        let first = array.told.iter().zip(&now).position(|(old, new)| old != new)?;
+        let last = array.told.iter().zip(&now).rposition(|(old, new)| old != new)?;
+        let part = now[first..=last].to_vec();
+        array.spent += part.len();
+        array.told = now;
+        if array.spent > MOST_TOLD {
+            self.tired.insert(array.id);
+        }
+        Some((array.id, first, part))
     }
 }
 
@@ -182,6 +190,14 @@ impl Layout {
         self.dimensions.iter().try_fold(self.itemsize, |size, dimension| {
             size.checked_mul(usize::try_from(*dimension).ok()?)
         })
+    }
+
+    /// All items in C order.
+    unsafe fn numbers(&self, bytes: usize) -> Vec<u8> {
+        let mut all = Vec::with_capacity(bytes);
+        // SAFETY: the caller's array is alive.
+        unsafe { self.each(&mut |part| all.extend_from_slice(part)) };
+        all
     }
 
     /// Hands out the items in C order, in pieces.
@@ -242,15 +258,41 @@ unsafe fn owns_memory(array: Obj) -> bool {
     false
 }
 
-unsafe fn hash(layout: &Layout) -> u64 {
-    let mut hasher = FxHasher::default();
-    for part in layout.dimensions.iter().chain(&layout.strides) {
-        hasher.write_isize(*part);
+impl Array {
+    /// Whether the array lies where it lay, with the numbers that were told.
+    unsafe fn state(&self) -> State {
+        let array = self.address as Obj;
+        // SAFETY: the caller's array is alive.
+        unsafe {
+            let Layout { data, dimensions, strides, .. } = &self.layout;
+            let same = |offset: isize, row: &[isize]| {
+                let start: *const isize = rd(array, offset);
+                row.iter().enumerate().all(|(at, value)| *start.add(at) == *value)
+            };
+            if rd::<*const u8>(array, at::DATA) != *data
+                || rd::<i32>(array, at::NDIM) as usize != dimensions.len()
+                || !same(at::DIMENSIONS, dimensions)
+                || !same(at::STRIDES, strides)
+                || !owns_memory(array)
+            {
+                return State::Moved;
+            }
+            let mut from = 0;
+            let mut equal = true;
+            self.layout.each(&mut |part| {
+                let told = self.told.get(from..from + part.len());
+                equal = equal && told == Some(part);
+                from += part.len();
+            });
+            if equal { State::Same } else { State::Changed }
+        }
     }
-    hasher.write_usize(layout.data as usize);
-    // SAFETY: the caller's array is alive.
-    unsafe { layout.each(&mut |part| hasher.write(part)) };
-    hasher.finish()
+}
+
+enum State {
+    Same,
+    Changed,
+    Moved,
 }
 
 /// Adds what is known of an array.
@@ -275,16 +317,17 @@ pub unsafe fn fill(heap: &mut Heap, parts: &mut Contents, array: Obj) {
             return;
         };
         let bytes = layout.bytes().unwrap_or(usize::MAX);
-        let id = heap.known(array).map_or(0, super::heap::Entry::id);
-        let told = if bytes <= MOST_BYTES { hash(&layout) } else { 0 };
-        if !heap.arrays.admit(Array { address: array as usize, id, bytes, told }) {
+        let (address, id) = (array as usize, heap.known(array).map_or(0, super::heap::Entry::id));
+        heap.arrays.forget(address);
+        if !heap.arrays.has_room(bytes) || heap.arrays.tired.contains(&id) {
             parts.scalar = Some(Val::Unknown(Reason::Budget));
             return;
         }
+        let told = layout.numbers(bytes);
+        parts.blob = Blob::Owned(told.clone());
+        heap.arrays.bytes += bytes;
+        heap.arrays.list.push(Array { address, id, layout, told, spent: 0 });
         heap.dirty = true;
-        let mut data = Vec::with_capacity(bytes);
-        layout.each(&mut |part| data.extend_from_slice(part));
-        parts.blob = Blob::Owned(data);
     }
 }
 
@@ -296,26 +339,44 @@ pub unsafe fn look(rec: *mut Recorder) {
     // SAFETY: the caller's promise; an array that is still known under its id is alive.
     unsafe {
         let mut at = 0;
-        while let Some((address, id, told)) = (*rec).heap.arrays.at(at) {
+        while at < (*rec).heap.arrays.list.len() {
+            let known: *const Array = &(&(*rec).heap.arrays.list)[at];
+            let (address, id) = ((*known).address, (*known).id);
             let array = address as Obj;
             if (*rec).heap.known(array).is_none_or(|entry| entry.id() != id) {
                 (*rec).heap.arrays.forget(address);
                 continue;
             }
+            // One without references is being freed.
             if rd::<u32>(array, 0) == 0 {
-                // It is being freed.
                 at += 1;
                 continue;
             }
-            let same = Layout::of(array).is_some_and(|layout| {
-                layout.bytes().is_some_and(|bytes| bytes <= MOST_BYTES) && hash(&layout) == told
-            });
-            if same {
-                at += 1;
-            } else {
-                (*rec).heap.arrays.forget(address);
-                // Takes it back to the end of the list, if it still fits.
-                capture::replace(rec, array);
+            match (*known).state() {
+                State::Same => at += 1,
+                State::Moved => {
+                    (*rec).heap.arrays.forget(address);
+                    // Takes it back to the end of the list, if it still fits.
+                    capture::replace(rec, array);
+                }
+                State::Changed => {
+                    let now = (*known).layout.numbers((*known).told.len());
+                    if let Some((id, from, part)) = (*rec).heap.arrays.renew(at, now) {
+                        let out = (*rec).out.begin();
+                        out.u8(op::BLOB_SPLICE);
+                        out.uv(id);
+                        out.uv(from as u64);
+                        out.uv(part.len() as u64);
+                        out.bytes(&part);
+                        out.commit();
+                    }
+                    if (*rec).heap.arrays.tired.contains(&id) {
+                        (*rec).heap.arrays.forget(address);
+                        capture::replace(rec, array);
+                    } else {
+                        at += 1;
+                    }
+                }
             }
         }
     }

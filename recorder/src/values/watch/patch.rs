@@ -420,6 +420,18 @@ unsafe fn see_class(typ: Typ, swap: &mut Swap) {
                 apply_all(typ, swap);
                 futures::see_steps(&all_types());
             }
+            // Its shape can be set; its numbers are compared before every event.
+            b"numpy.ndarray" => {
+                methods(typ, &[(b"resize", reread_always as Hook)]);
+                for name in [b"shape" as &[u8], b"strides", b"dtype"] {
+                    let getset = obj::dict_find(dict, name);
+                    if !getset.is_null() && ffi::Py_TYPE(getset) == &raw mut ffi::PyGetSetDescr_Type
+                    {
+                        let def: *mut ffi::PyGetSetDef = rd(getset, 40);
+                        replace((&raw mut (*def).set).cast(), Shape::Slot, reread_always);
+                    }
+                }
+            }
             b"collections.OrderedDict" => {
                 methods(typ, &[(b"move_to_end", reread_always as Hook)]);
             }
