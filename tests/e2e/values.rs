@@ -66,13 +66,17 @@ fn without_addresses(line: &str) -> String {
 }
 
 fn same_as_live(name: &str, program: &str, verb: &str, count: usize) {
+    same_as_live_with(name, program, verb, count, &python());
+}
+
+fn same_as_live_with(name: &str, program: &str, verb: &str, count: usize, python: &str) {
     let place = Place::new();
     place.write(name, program);
     let (lines, names) = stops(program);
     let input = commands(&lines, &names, verb, count);
-    let mut live = place.command(python());
+    let mut live = place.command(python);
     let live = feed(live.args(["-m", "pdb", name]), &input);
-    let recorded = place.record(&[name]);
+    let recorded = place.run(&["record", "--python", python, "-o", "t.moviola", name]);
     assert_eq!(recorded.code, 0, "{recorded:?}");
     let replayed = place.feed(&["replay", "t.moviola"], &input);
     let (live, replayed) = (answers(&live.out), answers(&replayed.out));
@@ -103,4 +107,25 @@ fn values_are_laid_out_as_pdb_lays_them_out() {
 #[test]
 fn tasks_and_futures_are_seen_as_they_change() {
     same_as_live("tasks.py", include_str!("programs/tasks.py"), "p", 30);
+}
+
+/// Numpy is no dependency of the tests: without it, or with no way to fetch it, this says so.
+#[test]
+fn arrays_of_numpy_are_followed() {
+    let place = Place::new();
+    let env = place.tmp().join("env");
+    let made = place.command(python()).args(["-m", "venv"]).arg(&env).output().unwrap();
+    let exe = env.join("bin/python");
+    let mut pip = place.command(&exe);
+    let pip = pip.args(["-m", "pip", "install", "-q", "--only-binary", ":all:", "numpy"]);
+    if !made.status.success() || !pip.output().is_ok_and(|out| out.status.success()) {
+        // The harness shows what a test writes to its own standard error.
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            b"SKIPPED arrays_of_numpy_are_followed: numpy could not be installed\n",
+        );
+        return;
+    }
+    let program = include_str!("programs/arrays.py");
+    same_as_live_with("arrays.py", program, "p", 9, exe.to_str().unwrap());
 }

@@ -52,6 +52,8 @@ pub mod context {
 
 /// `asyncio.Future` and `Task`.
 pub mod asyncio {
+    pub const FUTURE_SIZE: isize = if cfg!(Py_3_13) { 104 } else { 128 };
+    pub const TASK_SIZE: isize = if cfg!(Py_3_13) { 144 } else { 176 };
     pub const CALLBACK: isize = 24;
     pub const EXCEPTION: isize = 48;
     pub const RESULT: isize = 64;

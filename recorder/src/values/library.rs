@@ -83,18 +83,19 @@ impl Library {
         Self::None
     }
 
-    fn named(name: &[u8], typ: Typ) -> Self {
-        match name {
+    /// By name and size: another module's type of the same name hardly has the same size.
+    unsafe fn named(name: &[u8], typ: Typ) -> Self {
+        let found = match name {
             b"decimal.Decimal" => Self::Decimal,
             b"datetime.date" | b"datetime.time" | b"datetime.datetime" | b"datetime.timedelta" => {
-                Self::Date(typ)
+                return Self::Date(typ);
             }
             b"datetime.timezone" => Self::TimeZone,
             b"zoneinfo.ZoneInfo" => Self::ZoneInfo,
             b"re.Pattern" => Self::Pattern,
             b"re.Match" => Self::Match,
-            b"_contextvars.ContextVar" | b"ContextVar" => Self::ContextVar,
-            b"_contextvars.Token" | b"Token" => Self::Token,
+            b"_contextvars.ContextVar" => Self::ContextVar,
+            b"_contextvars.Token" => Self::Token,
             b"dict_keys" | b"dict_values" | b"dict_items" | b"odict_keys" | b"odict_values"
             | b"odict_items" => Self::DictView,
             b"types.GenericAlias" => Self::Alias,
@@ -106,7 +107,25 @@ impl Library {
                 Some(name) => arrays::number(name).map_or(Self::None, Self::Number),
                 None => Self::None,
             },
-        }
+        };
+        // SAFETY: `of`'s caller promises that the types of the MRO live.
+        let (size, items) = unsafe { ((*typ).tp_basicsize, (*typ).tp_itemsize) };
+        let fits = match found {
+            Self::None | Self::Date(_) => true,
+            Self::Decimal => size == 104,
+            Self::TimeZone | Self::Union => size == 32,
+            Self::ZoneInfo => size == 208,
+            Self::Pattern => size == 96 && items == 4,
+            Self::Match => size == 88 && items == 8,
+            Self::ContextVar | Self::Alias => size == 64,
+            Self::Token => size == 48,
+            Self::DictView | Self::Number(_) => size == 24,
+            Self::Future => size == asyncio::FUTURE_SIZE,
+            Self::Task => size == asyncio::TASK_SIZE,
+            // Numpy 1 has fewer fields behind those that are read.
+            Self::NdArray => (80..=96).contains(&size),
+        };
+        if fits { found } else { Self::None }
     }
 }
 
