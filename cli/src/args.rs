@@ -32,6 +32,12 @@ pub enum Command {
     Export(ExportArgs),
     /// Lines and hit counts of the recorded files
     Coverage(CoverageArgs),
+    /// Writes children's traces; `record` starts it
+    #[command(name = crate::launch::children::SERVER, hide = true)]
+    Children {
+        /// The recording's private directory.
+        stage: PathBuf,
+    },
 }
 
 /// How to run the program: shared by `record` and `debug`.
@@ -146,6 +152,9 @@ pub struct ExportArgs {
     /// Leave out the values of locals
     #[arg(long)]
     pub no_locals: bool,
+    /// Also the Python processes that were started, not only those that were forked
+    #[arg(long)]
+    pub follow: bool,
     /// With --format trace: the first stop, @N [default: the start]
     #[arg(long, value_name = "@N")]
     pub from: Option<String>,

@@ -4,6 +4,7 @@
 //! their shapes on disk, of debuggers or of terminals.
 
 pub mod event;
+pub mod family;
 pub mod model;
 pub mod read;
 pub mod ring;

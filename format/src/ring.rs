@@ -37,6 +37,8 @@ pub const OFF_WRITER_PID: usize = 36;
 pub const OFF_WRITER_START: usize = 40;
 /// `[u8; 16]`: identity of the recording; the trace's header has the same.
 pub const OFF_IDENTITY: usize = 48;
+/// `u64`: start time of the producer, as [`OFF_WRITER_START`].
+pub const OFF_PRODUCER_START: usize = 64;
 /// `u64`: bytes of the stream that the producer has committed. Alone in its cache line.
 pub const OFF_HEAD: usize = 128;
 /// `u64`: bytes of the stream that are safe in the trace file. Alone with the writer's words.

@@ -71,6 +71,12 @@ impl Out {
         }
     }
 
+    /// Goes on in another ring. The old one is not touched any more.
+    pub fn replace(&mut self, producer: Producer) {
+        std::mem::forget(std::mem::replace(&mut self.producer, producer));
+        self.lost = false;
+    }
+
     /// The ring end, for closing and for fork.
     pub fn producer(&mut self) -> &mut Producer {
         &mut self.producer

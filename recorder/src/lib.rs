@@ -12,6 +12,7 @@ mod guard;
 mod hooks;
 mod process;
 mod rec;
+mod segment;
 mod start;
 mod values;
 
@@ -33,7 +34,7 @@ const fn abi_stamp() -> &'static [u8; 16] {
     }
 }
 
-/// `start(ring_path, trace_path, options) -> None | str`: what went wrong, if anything.
+/// `start(stage, parent) -> None | str`: what went wrong, if anything.
 unsafe extern "C" fn start(
     _: *mut PyObject,
     args: *mut *mut PyObject,
@@ -47,8 +48,8 @@ unsafe extern "C" fn start(
         })
         .collect();
     let problem = match strings.as_slice() {
-        [ring, trace, options] => start::start(ring, trace, options),
-        _ => Err("start() takes three strings".to_owned()),
+        [stage, parent] => start::start(stage, parent),
+        _ => Err("start() takes two strings".to_owned()),
     };
     match problem {
         // SAFETY: None is alive as long as the interpreter.

@@ -21,6 +21,8 @@ pub struct Recorder {
     pub codes: Codes,
     /// Known objects by address.
     pub heap: Heap,
+    /// Which process of the recording this is.
+    pub place: crate::start::Place,
     /// A cell whose store was announced and is done by the time of the next event.
     pub pending_cell: *mut pyo3_ffi::PyObject,
 }

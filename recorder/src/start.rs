@@ -7,7 +7,11 @@ use crate::hooks::code::Codes;
 use crate::hooks::threads::Threads;
 use crate::rec::{Recorder, recorder, set_recorder};
 use crate::values::heap::Heap;
+use moviola_format::write::TraceFile;
+use moviola_pipeline::family::Family;
+use moviola_pipeline::new_identity;
 use moviola_pipeline::ring::Producer;
+use std::io;
 use std::path::Path;
 
 /// How much is recorded, as `moviola record` was asked.
@@ -30,31 +34,89 @@ impl Options {
     }
 }
 
-/// Starts recording into the ring at `ring`.
+/// Which process of a recording one is.
+pub struct Place {
+    /// What all of them know.
+    pub family: Family,
+    /// Its number; 0 is the program that `moviola record` started.
+    pub number: u32,
+    /// The number of the nearest recorded process that it comes from; itself for number 0.
+    pub parent: u32,
+    /// Whether that one made this process by fork.
+    pub forked: bool,
+}
+
+impl Place {
+    /// Takes a place in the recording whose stage is given; `parent` is empty for a process that
+    /// comes from no recorded one.
+    fn take(stage: &str, parent: &str) -> io::Result<Self> {
+        let family = Family::load(Path::new(stage))?;
+        if parent.is_empty() && family.claim_program() {
+            return Ok(Self { family, number: 0, parent: 0, forked: false });
+        }
+        let parent = parent.parse().unwrap_or(0);
+        let number = family.claim_child(parent)?;
+        Ok(Self { family, number, parent, forked: false })
+    }
+
+    /// The ring of this process. A child makes it, with an empty trace, so that both are there
+    /// whatever happens; who writes the trace comes and finds it.
+    pub fn producer(&self) -> io::Result<Producer> {
+        let Self { family, number, .. } = self;
+        let ring = family.ring_of(*number);
+        if *number == 0 {
+            return Producer::open(&ring);
+        }
+        let identity = new_identity();
+        TraceFile::create_empty(&family.trace_of(*number), identity)?;
+        Producer::create(&ring, family.child_ring_bytes(), identity, family.recorder)
+    }
+
+    /// What went wrong, for the one line on stderr.
+    pub fn cannot(&self, error: &io::Error) -> String {
+        format!("cannot make {}: {error}", self.family.ring_of(self.number).display())
+    }
+
+    /// Tells C's environment, which the children inherit, that they come from here.
+    pub fn tell_children(&self) {
+        // SAFETY: the GIL is held, as whenever Python changes the environment, and std takes a
+        // lock of its own.
+        unsafe { std::env::set_var("MOVIOLA_PARENT", self.number.to_string()) };
+    }
+}
+
+/// Starts recording as a process of the recording whose stage is given.
 ///
 /// # Errors
 /// One clause saying what could not be done.
-pub fn start(ring: &str, trace: &str, options: &str) -> Result<(), String> {
+pub fn start(stage: &str, parent: &str) -> Result<(), String> {
     if !recorder().is_null() {
         return Err("the recorder runs already".to_owned());
     }
     crate::guard::install();
-    let options = Options::parse(options);
-    let producer =
-        Producer::open(Path::new(ring)).map_err(|e| format!("cannot map {ring}: {e}"))?;
+    let place = match Place::take(stage, parent) {
+        Ok(place) => place,
+        // The recording ended while this process was starting: nobody expects a trace.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(format!("cannot join the recording: {error}")),
+    };
+    let options = Options::parse(&place.family.options);
+    let producer = place.producer().map_err(|error| place.cannot(&error))?;
     let codes = Codes::new().ok_or("no room for data on code objects")?;
+    place.tell_children();
     let rec = Box::into_raw(Box::new(Recorder {
         clock: crate::clock::Clock::new(),
         out: Out::new(producer),
         codes,
         threads: Threads::new(),
         heap: Heap::new(),
+        place,
         pending_cell: std::ptr::null_mut(),
     }));
     // SAFETY: just made; the GIL is held by the bootstrap that calls this. `enter` comes before
     // the first event, as everywhere.
     unsafe {
-        crate::process::facts::announce(&mut *rec, trace);
+        crate::process::facts::announce(&mut *rec);
         (*rec).enter();
         set_recorder(rec);
         let installed = crate::values::install(rec)

@@ -4,6 +4,7 @@
 //! extension built for it (default: beside the binary, where `cargo build` puts it).
 
 mod bad_input;
+mod children;
 mod coverage;
 mod debug;
 mod kills;

@@ -6,10 +6,12 @@ use crate::launch::target::may_replace;
 use crate::open;
 use crate::output::Output;
 use crate::ui;
-use moviola_format::read::Trace;
+use moviola_format::read::{Family, Trace};
 use moviola_pipeline::writer::new_identity;
-use moviola_replayer::export::{ExportError, Options, export, slice};
-use std::path::Path;
+use moviola_replayer::export::{
+    ExportError, Options, Part, default_root, export, slice, write_end,
+};
+use std::path::{Path, PathBuf};
 
 /// Runs the subcommand.
 pub fn run(args: &ExportArgs) -> Outcome {
@@ -24,8 +26,19 @@ pub fn run(args: &ExportArgs) -> Outcome {
         roots: args.root.as_deref().map(names_of).transpose()?.unwrap_or_default(),
         no_locals: args.no_locals,
     };
+    let (parts, options) = parts(&trace, args, options);
     let mut output = Output::open(args.output.as_deref())?;
-    match export(&trace, &options, output.writer()) {
+    let mut write = || {
+        let mut counts = Vec::new();
+        let part = Part { trace: &trace, label: "P0" };
+        export(part, &options, &mut counts, output.writer())?;
+        for (label, path) in &parts {
+            let trace = Trace::open(path)?;
+            export(Part { trace: &trace, label }, &options, &mut counts, output.writer())?;
+        }
+        write_end(&counts, trace.exit(), output.writer())
+    };
+    match write() {
         Ok(()) => {}
         Err(ExportError::Io(e)) if output.is_closed_pipe(&e) => return Ok(0),
         Err(ExportError::Io(e)) => return Err(output.failure(&e)),
@@ -33,6 +46,41 @@ pub fn run(args: &ExportArgs) -> Outcome {
     }
     output.finish()?;
     Ok(0)
+}
+
+/// The other processes to export with a trace: what comes from it by fork, as the oracle has it,
+/// and with `--follow` the Pythons that were started too. All are seen from the program's directory.
+fn parts(
+    trace: &Trace,
+    args: &ExportArgs,
+    mut options: Options,
+) -> (Vec<(String, PathBuf)>, Options) {
+    let family = Family::of(&args.trace, trace);
+    let mut parts = Vec::new();
+    let mut todo = vec![(family.own, "P0".to_owned())];
+    while let Some((number, label)) = todo.pop() {
+        let mut forks = 0;
+        let mut mine = Vec::new();
+        for child in family.children(number) {
+            let label = if child.how.starts_with("fork") {
+                forks += 1;
+                format!("{label}.{forks}")
+            } else if args.follow {
+                format!("{label}.S{}", child.number)
+            } else {
+                continue;
+            };
+            parts.push((label.clone(), child.path.clone()));
+            mine.push((child.number, label));
+        }
+        todo.extend(mine.into_iter().rev());
+    }
+    if !parts.is_empty() && options.roots.is_empty() {
+        let facts = open::Facts::of(trace);
+        options.roots.push(default_root(facts.get("script"), facts.get("cwd")));
+    }
+    parts.sort();
+    (parts, options)
 }
 
 /// Writes a part of a trace.

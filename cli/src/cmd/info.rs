@@ -5,7 +5,8 @@ use crate::cmd::cost;
 use crate::failure::Outcome;
 use crate::open::{self, Facts};
 use crate::ui;
-use moviola_format::read::{EventCounts, Exit, Trace};
+use moviola_format::read::{EventCounts, Exit, Family, Trace};
+use moviola_replayer::pdb::tree;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,17 +14,18 @@ use std::path::Path;
 /// Runs the subcommand.
 pub fn run(args: &InfoArgs) -> Outcome {
     let trace = open::trace(&args.trace)?;
+    let family = Family::of(&args.trace, &trace);
     let cost = if args.cost { Some(cost::measure(&args.trace)?) } else { None };
     match args.format {
         TableFormat::Json => {
-            let mut value = as_json(&trace);
+            let mut value = as_json(&trace, &family);
             if let Some(cost) = &cost {
                 value["cost"] = cost.as_json();
             }
             ui::out(&format!("{value:#}\n"));
         }
         TableFormat::Text => {
-            let mut text = as_text(&trace, &args.trace);
+            let mut text = as_text(&trace, &args.trace, &family);
             if let Some(cost) = &cost {
                 text.push_str(&cost.as_text());
             }
@@ -72,7 +74,33 @@ fn exit_json(exit: Option<Exit>) -> Value {
     }
 }
 
-fn as_json(trace: &Trace) -> Value {
+/// The children of a process: those with a trace, each with its own children, then the others.
+fn children_json(family: &Family, number: u32) -> Vec<Value> {
+    let position = |at: Option<u64>| at.map(|stop| format!("@{stop}"));
+    let mut children: Vec<Value> = family
+        .children(number)
+        .map(|child| {
+            json!({
+                "number": child.number,
+                "pid": child.pid,
+                "how": child.how,
+                "position": position(child.at),
+                "trace": child.path.display().to_string(),
+                "argv": serde_json::from_str(&child.argv).unwrap_or(Value::Null),
+                "exit": exit_json(child.exit),
+                "stops": child.stops,
+                "children": children_json(family, child.number),
+            })
+        })
+        .collect();
+    let unrecorded = family.member(number).map_or(&[][..], |member| &member.unrecorded);
+    children.extend(unrecorded.iter().map(|child| {
+        json!({"pid": child.pid, "how": child.how, "position": position(Some(child.stop)), "trace": null})
+    }));
+    children
+}
+
+fn as_json(trace: &Trace, family: &Family) -> Value {
     let facts = Facts::of(trace);
     let c = trace.counts();
     let events: serde_json::Map<String, Value> =
@@ -82,11 +110,7 @@ fn as_json(trace: &Trace) -> Value {
         .iter()
         .map(|g| json!({"reason": g.reason, "position": format!("@{}", g.stop)}))
         .collect();
-    let children: Vec<Value> = trace
-        .children()
-        .iter()
-        .map(|c| json!({"pid": c.pid, "number": c.number, "how": c.how, "position": format!("@{}", c.stop)}))
-        .collect();
+    let children = children_json(family, family.own);
     let threads: Vec<Value> = trace
         .threads()
         .iter()
@@ -116,7 +140,7 @@ fn as_json(trace: &Trace) -> Value {
     })
 }
 
-fn as_text(trace: &Trace, path: &Path) -> String {
+fn as_text(trace: &Trace, path: &Path, family: &Family) -> String {
     let facts = Facts::of(trace);
     let c = trace.counts();
     let mut text = String::new();
@@ -141,11 +165,14 @@ fn as_text(trace: &Trace, path: &Path) -> String {
     for thread in trace.threads() {
         row("thread", &format!("{} {}", thread.number, thread.name.as_deref().unwrap_or("?")));
     }
-    for child in trace.children() {
-        row(
-            "child",
-            &format!("{} {} (process {}) at @{}", child.number, child.how, child.pid, child.stop),
-        );
+    let related = family.members.len() > 1 || family.own > 0;
+    if related || family.members.iter().any(|member| !member.unrecorded.is_empty()) {
+        for line in tree(family) {
+            row("process", &line);
+        }
+    }
+    for warning in &family.warnings {
+        row("warning", warning);
     }
     if trace.gaps().is_empty() {
         row("gaps", "none");

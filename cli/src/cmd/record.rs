@@ -44,5 +44,11 @@ pub fn tell(recorded: &Recorded) {
     }
     if recorded.recorded {
         ui::note(&format!("recorded to {}", recorded.trace.display()));
+        if recorded.children_running > 0 {
+            ui::note(&format!(
+                "children of the program still run ({}); their traces are complete when they end",
+                recorded.children_running
+            ));
+        }
     }
 }

@@ -5,6 +5,7 @@ use crate::failure::{Failure, Outcome};
 use crate::open;
 use crate::repl;
 use crate::ui;
+use moviola_format::read::Family;
 use moviola_replayer::pdb::Engine;
 use std::path::Path;
 
@@ -29,7 +30,11 @@ pub fn engine(path: &Path) -> Result<Engine, Failure> {
     for warning in trace.warnings() {
         ui::warn(&format!("`{}`: {warning}", path.display()));
     }
-    let engine = Engine::new(trace).map_err(|e| open::failure(path, &e))?;
+    let family = Family::of(path, &trace);
+    for warning in &family.warnings {
+        ui::warn(&format!("a child's trace is left out: {warning}"));
+    }
+    let engine = Engine::new(trace).map_err(|e| open::failure(path, &e))?.with_family(family);
     if !engine.script_ran() && engine.trace().segment().is_none() {
         ui::warn(&format!(
             "`{}`: no line of the script ran (it may not compile); this is Python's own start",

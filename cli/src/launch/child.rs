@@ -4,6 +4,7 @@
 //! only outlives them. Must not read the program's output or write to its descriptors.
 
 use super::python::Python;
+use super::stage::FOREIGN;
 use super::target::Target;
 use crate::failure::Failure;
 use nix::sys::signal::{Signal, kill, raise};
@@ -148,12 +149,19 @@ pub fn spawn(
 /// the order, so the variables are added by `env`, which keeps it.
 fn base_command(python: &OsString, env: &[(&'static str, OsString)]) -> Command {
     let tool = Path::new("/usr/bin/env");
+    let foreign = FOREIGN.iter().filter(|name| std::env::var_os(name).is_some());
     if !tool.is_file() || python.to_string_lossy().contains('=') {
         let mut command = Command::new(python);
+        foreign.for_each(|name| {
+            command.env_remove(name);
+        });
         command.envs(env.iter().map(|(k, v)| (k, v)));
         return command;
     }
     let mut command = Command::new(tool);
+    for name in foreign {
+        command.arg("-u").arg(name);
+    }
     for (key, value) in env {
         let mut word = OsString::from(key);
         word.push("=");

@@ -4,6 +4,7 @@
 //! Must not know commands or prompts; what goes wrong comes back as a [`Failure`] or a warning.
 
 pub mod child;
+pub mod children;
 pub mod extension;
 pub mod python;
 pub mod sink;
@@ -11,6 +12,8 @@ pub mod stage;
 pub mod target;
 
 use crate::failure::Failure;
+use moviola_pipeline::family::Family;
+use moviola_pipeline::ring::Process;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -44,6 +47,8 @@ pub struct Recorded {
     pub recorded: bool,
     /// Things to tell, each one line.
     pub warnings: Vec<String>,
+    /// Children that still run; their traces are complete when they end.
+    pub children_running: usize,
 }
 
 /// Records one run of a program.
@@ -57,11 +62,24 @@ pub fn record(request: &Request) -> Result<Recorded, Failure> {
     let extension = extension::find(&python)?;
     let trace = target.trace_path(request.output.as_deref())?;
     child::Watch::survive_file_limit();
+    let replaced = children::of_trace(&trace);
     let mut sink = sink::Sink::create(&trace, request.ring_bytes)?;
+    children::remove(&replaced);
     let stage = stage::Stage::create(&python, &extension)?;
     let options =
         request.options.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(";");
-    let env = stage.environment(sink.ring(), &trace, &options);
+    let family = Family {
+        stage: stage.path().to_owned(),
+        trace: std::path::absolute(&trace)
+            .map_err(|e| Failure::recorder(format!("cannot tell the working directory: {e}")))?,
+        options,
+        ring_bytes: request.ring_bytes,
+        identity: sink.identity(),
+        recorder: Process::this(),
+    };
+    stage.announce(&family)?;
+    let env = stage.environment();
+    let mut children = children::Children::new(family);
     let watch = child::Watch::begin()
         .map_err(|e| Failure::recorder(format!("cannot watch for signals: {e}")))?;
     let mut child = match child::spawn(&python, &request.py_opts, &target, &env, &request.stdin) {
@@ -72,9 +90,18 @@ pub fn record(request: &Request) -> Result<Recorded, Failure> {
         }
     };
     watch.follow(&child);
-    sink.drain(&mut child);
+    sink.drain(&mut child, &mut children);
     let end = child.wait();
     watch.finish();
     let finished = sink.finish(end);
-    Ok(Recorded { trace, end, recorded: finished.recorded, warnings: finished.warnings })
+    let told = children.finish(stage);
+    let mut warnings = finished.warnings;
+    warnings.extend(told.warnings);
+    Ok(Recorded {
+        trace,
+        end,
+        recorded: finished.recorded,
+        warnings,
+        children_running: told.running,
+    })
 }

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 const MINORS: std::ops::RangeInclusive<u32> = 11..=13;
 
 /// What runs as `sitecustomize` in the recorded interpreter.
-const BOOTSTRAP: &str = include_str!("../../../recorder/python/moviola/_bootstrap.py");
+pub const BOOTSTRAP: &str = include_str!("../../../recorder/python/moviola/_bootstrap.py");
 
 /// Answers in lines `KEY VALUE`; hexadecimal where a value may hold anything.
 const PROBE: &str = r#"
@@ -32,8 +32,9 @@ put("prefix", h(sys.prefix))
 if name == "cpython" and v[:2] >= (3, 11):
     import _imp
     put("suffix", _imp.extension_suffixes()[0])
+    # The flags say that the text is not to be compared: the archive's dates mean nothing.
     magic = sys.modules["_frozen_importlib_external"].MAGIC_NUMBER
-    put("boot", (magic + bytes(12) + marshal.dumps(compile(src, "<moviola>", "exec"))).hex())
+    put("boot", (magic + b"\1" + bytes(11) + marshal.dumps(compile(src, "<moviola>", "exec"))).hex())
 "#;
 
 /// A Python that can be recorded.

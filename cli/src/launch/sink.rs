@@ -4,6 +4,7 @@
 //! Must not end the program: a recording that cannot go on leaves it running.
 
 use super::child::{Child, End};
+use super::children::Children;
 use crate::failure::Failure;
 use crate::ui;
 use moviola_format::ring::path_beside;
@@ -55,8 +56,7 @@ impl Sink {
         Ok(Self { writer, trace: trace.to_owned(), told: false })
     }
 
-    /// Where the ring lies.
-    pub fn ring(&self) -> &Path {
+    fn ring(&self) -> &Path {
         self.writer.ring().path()
     }
 
@@ -67,12 +67,18 @@ impl Sink {
         std::fs::remove_file(&self.trace).ok();
     }
 
+    /// Identity of the recording.
+    pub fn identity(&self) -> [u8; 16] {
+        self.writer.ring().identity()
+    }
+
     /// Moves events from the ring to the trace until the program has ended.
-    pub fn drain(&mut self, child: &mut Child) {
+    pub fn drain(&mut self, child: &mut Child, children: &mut Children) {
         let mut nap = NAP_MIN;
         loop {
             let ended = child.poll().is_some();
             let progress = self.writer.drain();
+            children.look();
             if progress.failed {
                 self.tell();
             }

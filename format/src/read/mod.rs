@@ -3,6 +3,7 @@
 
 mod block;
 mod cache;
+mod family;
 mod hits;
 mod locate;
 mod objects;
@@ -18,6 +19,7 @@ mod types;
 mod value;
 
 pub use block::{ChangeAt, DecodedBlock, EventCursor, Step};
+pub use family::{Family, Member};
 pub use hits::Hits;
 pub use objects::ChangeStops;
 pub use trace::Trace;

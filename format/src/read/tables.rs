@@ -26,6 +26,8 @@ pub struct Tables {
     pub gaps: Vec<Gap>,
     pub bookmarks: Vec<Bookmark>,
     pub children: Vec<Child>,
+    /// Ends of children: the number is the wait status.
+    pub waits: Vec<Child>,
     pub sources: Vec<SourcePart>,
     pub counts: EventCounts,
 }
@@ -150,7 +152,9 @@ impl Tables {
                     self.bookmarks.push(Bookmark { name: text(name), stop });
                 }
                 Event::Child { pid, number, how } => {
-                    self.children.push(Child { pid, number, how: text(how), stop });
+                    let child = Child { pid, number, how: text(how), stop };
+                    let list = if how == b"wait" { &mut self.waits } else { &mut self.children };
+                    list.push(child);
                 }
                 Event::Source { filename, .. } => {
                     self.sources.push(SourcePart { filename: filename.to_vec(), block: number })

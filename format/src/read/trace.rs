@@ -202,6 +202,12 @@ impl Trace {
         &self.tables.children
     }
 
+    /// Children whose end the process was told: the number is the status that `wait` gave.
+    #[must_use]
+    pub fn waits(&self) -> &[Child] {
+        &self.tables.waits
+    }
+
     /// Events of each kind in the whole recording.
     #[must_use]
     pub const fn counts(&self) -> EventCounts {

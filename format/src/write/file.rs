@@ -63,6 +63,28 @@ impl TraceFile {
     /// # Errors
     /// If the file cannot be made.
     pub fn create(path: &Path, identity: [u8; 16]) -> io::Result<Self> {
+        let file = Self::begin(path, identity)?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            end: HEADER_LEN as u64,
+            blocks: Vec::new(),
+            refs: Vec::new(),
+            fences: Fences::default(),
+            compressor: zstd::bulk::Compressor::new(1)?,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Makes a new trace that has only its header, for another process to fill.
+    ///
+    /// # Errors
+    /// If the file cannot be made.
+    pub fn create_empty(path: &Path, identity: [u8; 16]) -> io::Result<()> {
+        Self::begin(path, identity).map(drop)
+    }
+
+    fn begin(path: &Path, identity: [u8; 16]) -> io::Result<File> {
         if path.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory));
         }
@@ -80,23 +102,12 @@ impl TraceFile {
         let created = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let created = created.as_nanos() as u64;
         let header = Header { major: MAJOR, minor: MINOR, identity, created };
-        let written = file
-            .write_all_at(&header.encode(), 0)
-            .and_then(|()| std::fs::rename(&temporary, path))
-            .and_then(|()| zstd::bulk::Compressor::new(1));
-        let compressor = written.inspect_err(|_| {
+        let written =
+            file.write_all_at(&header.encode(), 0).and_then(|()| std::fs::rename(&temporary, path));
+        written.inspect_err(|_| {
             let _ = std::fs::remove_file(&temporary);
         })?;
-        Ok(Self {
-            file,
-            path: path.to_owned(),
-            end: HEADER_LEN as u64,
-            blocks: Vec::new(),
-            refs: Vec::new(),
-            fences: Fences::default(),
-            compressor,
-            buffer: Vec::new(),
-        })
+        Ok(file)
     }
 
     /// Where the trace is.

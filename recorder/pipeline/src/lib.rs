@@ -1,5 +1,6 @@
 //! The recording pipeline: shared ring and writer. Must not know CPython.
 
+pub mod family;
 pub mod recover;
 pub mod ring;
 pub mod synthetic;

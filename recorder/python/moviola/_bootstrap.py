@@ -1,10 +1,11 @@
-"""What the recorded interpreter runs as `sitecustomize`: starts the recorder and leaves no trace.
+"""What a Python runs as `sitecustomize`: starts the recorder and leaves no trace.
 
-`moviola record` compiles this file with the very Python that is recorded and puts the result, as
-`sitecustomize.pyc` beside the extension, into a private directory that comes first in PYTHONPATH.
-It must not import anything that the interpreter has not loaded yet, must not write anything
-beside itself, and must leave os.environ, sys.path, sys.modules and the importer cache as they
-would be without it.
+`moviola record` puts this file into an archive that comes first in PYTHONPATH, as text and compiled
+by the very Python that is recorded. The program's children inherit the variables, and so may be
+another Python: for one that the recorder was not built for this only takes the variables away.
+It must not import anything that the interpreter has not loaded yet, must not write anything, and
+must leave os.environ, sys.path, sys.modules and the importer caches as they would be without it.
+The environment of the process as C sees it keeps the variables, for the children.
 """
 
 
@@ -14,34 +15,51 @@ def _boot():
     modules = sys.modules
     os = modules["os"]
     environ = os.environ
-    take = environ.pop
-    boot = take("MOVIOLA_BOOT", None)
-    ring = take("MOVIOLA_RING", None)
-    trace = take("MOVIOLA_TRACE", None)
-    options = take("MOVIOLA_OPTIONS", "")
-    old_path = take("MOVIOLA_OLDPP", None)
-    if boot is None:
+    stage = environ.get("MOVIOLA_STAGE")
+    if stage is None:
         return
+    path = None
+    if sys.version_info >= (3, 11) and sys.implementation.name == "cpython":
+        imp = modules["_imp"]
+        path = stage + "/moviola/_recorder" + imp.extension_suffixes()[0]
+        if not os.path.exists(path):
+            path = None
+    if path is None:
+        take = environ.pop
+    else:
+        # Not by os.environ: that would change what children inherit.
+        data = environ._data
+
+        def take(key, default=None):
+            value = data.pop(os.fsencode(key), None)
+            return default if value is None else os.fsdecode(value)
+
+    take("MOVIOLA_STAGE")
+    parent = take("MOVIOLA_PARENT", "")
+    old_path = take("MOVIOLA_OLDPP", None)
     if old_path is None:
         take("PYTHONPATH", None)
-    else:
+    elif path is None:
         environ["PYTHONPATH"] = old_path
+    else:
+        data[b"PYTHONPATH"] = os.fsencode(old_path)
+    boot = stage + "/boot.zip"
     sys.path[:] = [p for p in sys.path if p != boot]
     sys.path_importer_cache.pop(boot, None)
+    if "zipimport" in modules:
+        modules["zipimport"]._zip_directory_cache.pop(boot, None)
     modules.pop("sitecustomize", None)
-    if ring is None:
+    if path is None:
         return
     try:
-        imp = modules["_imp"]
         frozen = modules["_frozen_importlib"]
         external = modules["_frozen_importlib_external"]
         name = "moviola._recorder"
-        path = boot + "/moviola/_recorder" + imp.extension_suffixes()[0]
         spec = frozen.ModuleSpec(name, external.ExtensionFileLoader(name, path), origin=path)
         recorder = imp.create_dynamic(spec)
         imp.exec_dynamic(recorder)
         modules.pop(name, None)
-        problem = recorder.start(ring, trace, options)
+        problem = recorder.start(stage, parent)
     except BaseException as error:
         modules.pop("moviola._recorder", None)
         problem = "%s: %s" % (type(error).__name__, error)

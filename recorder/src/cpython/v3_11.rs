@@ -16,6 +16,11 @@ pub const TSTATE_TRACEFUNC: usize = 72;
 /// Where the call sites' shortcuts are in the interpreter state, and that state's size.
 pub const INTERP_CALLABLE_CACHE: usize = 107360;
 pub const INTERP_SIZE: usize = 107752;
+/// In a generator, coroutine or asynchronous generator: its frame, and whether it runs.
+pub const GEN_FRAME: usize = 80;
+pub const GEN_STATE: usize = 75;
+/// In the interpreter state: the three generations of the garbage collector.
+pub const INTERP_GENERATIONS: usize = 672;
 pub const FRAMEOBJECT_FRAME: usize = 24;
 pub const FRAMEOBJECT_TRACE_LINES: usize = 44;
 pub const FRAME_CODE: usize = 32;

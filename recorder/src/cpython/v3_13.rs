@@ -11,6 +11,9 @@ pub const TSTATE_CURRENT_FRAME: usize = 72;
 /// Where the call sites' shortcuts are in the interpreter state, and that state's size.
 pub const INTERP_CALLABLE_CACHE: usize = 193072;
 pub const INTERP_SIZE: usize = 194968;
+/// In a generator, coroutine or asynchronous generator: its frame, and whether it runs.
+pub const GEN_FRAME: usize = 72;
+pub const GEN_STATE: usize = 67;
 pub const FRAME_CODE: usize = 0;
 pub const FRAME_GLOBALS: usize = 24;
 pub const FRAME_LOCALS: usize = 40;

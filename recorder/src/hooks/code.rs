@@ -80,12 +80,16 @@ pub struct CodeInfo {
     pub entry_slots: Vec<u16>,
     /// (globals object id, code id) pairs that were announced.
     definitions: Vec<(u64, u64)>,
+    /// The stream they were announced in.
+    stream: u32,
 }
 
 /// All code objects: where their info is kept, and the ids given.
 pub struct Codes {
     extra: usize,
     next_id: u64,
+    /// Counts the streams that this process has written; what was announced belongs to one.
+    stream: u32,
 }
 
 const CO_OPTIMIZED: i32 = 1;
@@ -104,7 +108,13 @@ unsafe extern "C" fn free_info(info: *mut std::ffi::c_void) {
 impl Codes {
     /// `None` when the interpreter has no room for extra data (256 users).
     pub fn new() -> Option<Self> {
-        Some(Self { extra: request_extra(free_info)?, next_id: 0 })
+        Some(Self { extra: request_extra(free_info)?, next_id: 0, stream: 0 })
+    }
+
+    /// A new stream begins, in which nothing is announced yet.
+    pub fn restart(&mut self) {
+        self.next_id = 0;
+        self.stream += 1;
     }
 
     /// The info of a code object, made at its first use.
@@ -177,6 +187,7 @@ impl CodeInfo {
             slot_count: kinds.len() as u16,
             entry_slots,
             definitions: Vec::new(),
+            stream: 0,
         };
         info.mark(&bytes, &lines, &handlers);
         info
@@ -332,6 +343,12 @@ impl CodeInfo {
     /// namespace that `namespace_ptr` is.
     #[inline]
     pub unsafe fn definition(&mut self, rec: *mut Recorder, code: Code, globals: u64) -> u64 {
+        // SAFETY: the recorder is alive.
+        let stream = unsafe { (*rec).codes.stream };
+        if self.stream != stream {
+            self.stream = stream;
+            self.definitions.clear();
+        }
         for (known, id) in &self.definitions {
             if *known == globals {
                 return *id;

@@ -101,6 +101,29 @@ impl Threads {
         self.current_mark = 0;
     }
 
+    /// A new stream begins, in which the calling thread is the only one and has number 0. It has
+    /// frames, and stays the current one.
+    pub fn restart(&mut self) {
+        let state = thread_state() as usize;
+        self.by_state.retain(|at, _| *at == state);
+        self.count = 1;
+        self.current_mark = 0;
+        self.current = std::ptr::null_mut();
+        if let Some(shadow) = self.by_state.get_mut(&state) {
+            shadow.number = 0;
+            shadow.named = false;
+            shadow.unnamed_calls = 0;
+            self.current = &raw mut **shadow;
+            self.current_state = state as *mut _;
+            self.current_mark = thread_mark();
+        }
+    }
+
+    /// Identifier of the current thread, as `threading` knows it.
+    pub fn ident(&mut self) -> u64 {
+        self.shadow().ident
+    }
+
     /// The shadow of the calling thread; [`Recorder::enter`] must have run.
     #[inline]
     pub fn shadow(&mut self) -> &mut ThreadShadow {

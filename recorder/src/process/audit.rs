@@ -63,8 +63,10 @@ unsafe fn told(rec: *mut Recorder, name: *const c_char, args: *mut PyObject) {
         (*rec).enter();
         let count = args.len().min(ARGS_MAX);
         let mut values = [Val::Unbound; ARGS_MAX];
+        let [shown, meant] = STAND_IN.get();
         for (value, arg) in values.iter_mut().zip(args) {
-            *value = prepare(rec, *arg);
+            let arg = if *arg == shown && !shown.is_null() { meant } else { *arg };
+            *value = prepare(rec, arg);
         }
         let out = (*rec).out.begin();
         out.u8(op::AUDIT);
@@ -80,6 +82,24 @@ unsafe fn told(rec: *mut Recorder, name: *const c_char, args: *mut PyObject) {
         if matches!(name.first(), Some(b'c' | b's' | b'i')) {
             act(rec, name, args);
         }
+    }
+}
+
+/// An argument that is passed in the place of the program's own, and that one.
+static STAND_IN: wrap::Gil<[*mut PyObject; 2]> = wrap::Gil::new([std::ptr::null_mut(); 2]);
+
+/// Until this is dropped, events have `meant` as argument where they get `shown`.
+pub struct StandIn;
+
+/// Begins such a time. Both must live as long as it lasts.
+pub fn stand_in(shown: *mut PyObject, meant: *mut PyObject) -> StandIn {
+    STAND_IN.set([shown, meant]);
+    StandIn
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        STAND_IN.set([std::ptr::null_mut(); 2]);
     }
 }
 
@@ -112,6 +132,12 @@ unsafe fn act(rec: *mut Recorder, name: &[u8], args: &[*mut PyObject]) {
             b"subprocess.Popen" => children::wrap_subprocess(),
             b"import" => {
                 children::wrap_subprocess();
+                if let Some(module) = args.first().copied()
+                    && Py_TYPE(module) == &raw mut PyUnicode_Type
+                    && let Chars::Ascii(name) = chars(module)
+                {
+                    crate::values::watch::expect(rec, name);
+                }
                 if args.first().is_some_and(|module| can_make_interpreters(*module)) {
                     sub_interpreters(rec);
                 }
@@ -153,29 +179,41 @@ unsafe fn is_foreign_extension(file: *mut PyObject) -> bool {
     }
 }
 
+static FOREIGN: wrap::Gil<bool> = wrap::Gil::new(false);
+const FOREIGN_GAP: &str = "C code that is not Python's own: what it changes in place is seen only if it goes \
+     through methods or slots";
+static INTERPRETERS: wrap::Gil<bool> = wrap::Gil::new(false);
+const INTERPRETERS_GAP: &str = "sub-interpreters, if the program makes any, are not recorded";
+
 /// Code is about to come that may change objects by neither slot nor method.
 unsafe fn foreign_code(rec: *mut Recorder) {
-    static SAID: wrap::Gil<bool> = wrap::Gil::new(false);
-    if !SAID.get() {
-        SAID.set(true);
+    if !FOREIGN.get() {
+        FOREIGN.set(true);
         // SAFETY: the recorder is alive.
-        unsafe {
-            (*rec).gap(
-                "C code that is not Python's own: what it changes in place is seen only if it goes \
-                 through methods or slots",
-            );
-        }
+        unsafe { (*rec).gap(FOREIGN_GAP) };
     }
 }
 
 /// Another interpreter is about to come: it is not recorded, and must not disturb.
 unsafe fn sub_interpreters(rec: *mut Recorder) {
-    static SAID: wrap::Gil<bool> = wrap::Gil::new(false);
     crate::rec::set_shared();
-    if !SAID.get() {
-        SAID.set(true);
+    if !INTERPRETERS.get() {
+        INTERPRETERS.set(true);
         // SAFETY: the recorder is alive.
-        unsafe { (*rec).gap("sub-interpreters, if the program makes any, are not recorded") };
+        unsafe { (*rec).gap(INTERPRETERS_GAP) };
+    }
+}
+
+/// A new stream begins: what was said once is said again.
+///
+/// # Safety
+/// Needs the GIL and the recorder.
+pub unsafe fn restart(rec: *mut Recorder) {
+    for (said, gap) in [(&FOREIGN, FOREIGN_GAP), (&INTERPRETERS, INTERPRETERS_GAP)] {
+        if said.get() {
+            // SAFETY: the recorder is alive.
+            unsafe { (*rec).gap(gap) };
+        }
     }
 }
 

@@ -1,13 +1,16 @@
 //! Children and successors of the process: fork, spawn, exec.
 //!
-//! Children are not recorded in this version: each is named in the parent's trace, and a forked
-//! one forgets the recorder before it runs anything. Must never touch the parent's ring from a
-//! child: it is not even mapped there.
+//! A forked child goes on recording in a ring of its own, from the moment of the fork; a Python
+//! that is started finds the recorder by its environment. Must never touch the parent's ring from
+//! a child: it is not even mapped there.
 #![allow(unsafe_code)]
 
+use super::environ::{self, Copy};
 use super::wrap::{Gil, find, here, wrap};
 use crate::cpython::objects::{self as obj, Obj};
+use crate::guard::guarded;
 use crate::rec::{Recorder, recorder, set_recorder};
+use crate::start::Place;
 use crate::values::scalars::{int_value, utf8};
 use moviola_format::event::{Sink, op};
 use pyo3_ffi::{
@@ -19,20 +22,55 @@ use std::ffi::CString;
 type Fast = unsafe extern "C" fn(Obj, *mut Obj, Py_ssize_t) -> Obj;
 type FastKeywords = unsafe extern "C" fn(Obj, *const Obj, Py_ssize_t, Obj) -> Obj;
 
-static CHILDREN: Gil<u64> = Gil::new(0);
+/// The number of the child that the running `os.fork` is going to make; 0: it is not `os.fork`
+/// that forks, and nobody will run Python code in the child but by accident.
+static NEXT: Gil<u32> = Gil::new(0);
 
 /// Runs in the child of every `fork`, in the only thread that it has.
 unsafe extern "C" fn in_child() {
     let rec = recorder();
-    if !rec.is_null() {
-        // SAFETY: the child's copy; no other thread exists here that could use it.
-        unsafe { (*rec).out.producer().disown() };
+    if rec.is_null() {
+        return;
+    }
+    // SAFETY: the child's copy; no other thread exists here that could use it, and the one that
+    // forked holds the GIL.
+    unsafe {
+        (*rec).out.producer().disown();
         set_recorder(std::ptr::null_mut());
+        let number = NEXT.get();
+        NEXT.set(0);
+        if number != 0 {
+            guarded((), || go_on(rec, number));
+        }
     }
 }
 
-/// A child was made; `result` is what the function returned to the parent.
-unsafe fn child(result: Obj, how: &str, forked: bool) {
+/// Begins the child's own recording.
+unsafe fn go_on(rec: *mut Recorder, number: u32) {
+    // SAFETY: as in `in_child`.
+    unsafe {
+        let parent = &(*rec).place;
+        let place =
+            Place { family: parent.family.clone(), number, parent: parent.number, forked: true };
+        match place.producer() {
+            Ok(producer) => {
+                place.tell_children();
+                set_recorder(rec);
+                crate::segment::begin(rec, producer, place);
+            }
+            Err(error) => {
+                let problem = place.cannot(&error);
+                (*rec).out.say(
+                    format!("moviola: a forked process is not recorded: {problem}\n").as_bytes(),
+                );
+            }
+        }
+    }
+}
+
+/// A child was made; `result` is what the function returned to the parent, `number` the child's
+/// if it is known.
+unsafe fn child(result: Obj, how: &str, number: u32) {
     let rec = here();
     if rec.is_null() || result.is_null() {
         return;
@@ -51,24 +89,51 @@ unsafe fn child(result: Obj, how: &str, forked: bool) {
         if pid == 0 {
             return;
         }
-        let number = CHILDREN.get() + 1;
-        CHILDREN.set(number);
         (*rec).enter();
         let out = (*rec).out.begin();
         out.u8(op::CHILD);
         out.uv(pid);
-        out.uv(number);
+        out.uv(u64::from(number));
         out.str(how);
         out.commit();
-        if forked {
-            (*rec).gap(&format!("the forked child {pid} is not recorded"));
-        }
     }
 }
 
-macro_rules! wrappers {
-    ($($original:ident, $wrapper:ident, $kind:ty, ($($arg:ident: $type:ty),*), $how:literal,
-       $forked:literal;)*) => {
+/// `wait` or one of its kin has returned; a status other than that of an end says nothing here.
+unsafe fn waited(result: Obj) {
+    let rec = here();
+    if rec.is_null() || result.is_null() {
+        return;
+    }
+    // SAFETY: the result is alive; only an exact tuple of exact ints is read.
+    unsafe {
+        if Py_TYPE(result) != &raw mut PyTuple_Type {
+            return;
+        }
+        let number = |object: &Obj| {
+            let exact = Py_TYPE(*object) == &raw mut PyLong_Type;
+            exact.then(|| int_value(*object)).flatten().and_then(|n| u64::try_from(n).ok())
+        };
+        let mut numbers = obj::tuple_items(result).iter().take(2).map(number);
+        let (Some(Some(pid)), Some(Some(status))) = (numbers.next(), numbers.next()) else {
+            return;
+        };
+        let stopped = status & 0xff == 0x7f || status == 0xffff;
+        if pid == 0 || stopped {
+            return;
+        }
+        (*rec).enter();
+        let out = (*rec).out.begin();
+        out.u8(op::CHILD);
+        out.uv(pid);
+        out.uv(status);
+        out.str("wait");
+        out.commit();
+    }
+}
+
+macro_rules! waits {
+    ($($original:ident, $wrapper:ident, $kind:ty, ($($arg:ident: $type:ty),*);)*) => {
         $(
             static $original: Gil<Option<$kind>> = Gil::new(None);
 
@@ -77,7 +142,7 @@ macro_rules! wrappers {
                 // SAFETY: passed on unchanged.
                 unsafe {
                     let result = original($($arg),*);
-                    child(result, $how, $forked);
+                    waited(result);
                     result
                 }
             }
@@ -85,24 +150,244 @@ macro_rules! wrappers {
     };
 }
 
-wrappers! {
-    FORK, fork, PyCFunction, (slf: Obj, args: Obj), "fork", true;
-    FORKPTY, forkpty, PyCFunction, (slf: Obj, args: Obj), "forkpty", true;
-    SPAWN, spawn, FastKeywords,
-        (slf: Obj, args: *const Obj, count: Py_ssize_t, names: Obj), "posix_spawn", false;
-    SPAWNP, spawnp, FastKeywords,
-        (slf: Obj, args: *const Obj, count: Py_ssize_t, names: Obj), "posix_spawnp", false;
+waits! {
+    WAIT, wait, PyCFunction, (slf: Obj, args: Obj);
+    WAITPID, waitpid, Fast, (slf: Obj, args: *mut Obj, count: Py_ssize_t);
+    WAIT3, wait3, FastKeywords, (slf: Obj, args: *const Obj, count: Py_ssize_t, names: Obj);
+    WAIT4, wait4, FastKeywords, (slf: Obj, args: *const Obj, count: Py_ssize_t, names: Obj);
+}
+
+/// A fork is about to happen. Gives the child's number, which is taken now: whoever waits for the
+/// recording's end must know of the child before this process can end.
+unsafe fn before_fork() -> u32 {
+    let rec = here();
+    if rec.is_null() {
+        return 0;
+    }
+    // SAFETY: the recorder is alive.
+    unsafe {
+        (*rec).enter();
+        let place = &(*rec).place;
+        place.family.note_parent();
+        // Without a stage the recording is over, and the child is not recorded.
+        let number = place.family.claim_child(place.number).unwrap_or(0);
+        NEXT.set(number);
+        number
+    }
+}
+
+macro_rules! forks {
+    ($($original:ident, $wrapper:ident, $how:literal;)*) => {
+        $(
+            static $original: Gil<Option<PyCFunction>> = Gil::new(None);
+
+            unsafe extern "C" fn $wrapper(slf: Obj, args: Obj) -> Obj {
+                let Some(original) = $original.get() else { return std::ptr::null_mut() };
+                // SAFETY: passed on unchanged.
+                unsafe {
+                    let number = before_fork();
+                    let result = original(slf, args);
+                    NEXT.set(0);
+                    child(result, $how, number);
+                    result
+                }
+            }
+        )*
+    };
+}
+
+forks! {
+    FORK, fork, "fork";
+    FORKPTY, forkpty, "forkpty";
+}
+
+/// A program is about to be started with an argument list, and an environment unless it is null
+/// or None. Gives the environment to use instead, if it needs another.
+unsafe fn before_spawn(program: Obj, argv: Obj, env: Obj, list: bool) -> Copy {
+    let unchanged = Copy { object: std::ptr::null_mut() };
+    let rec = here();
+    // SAFETY: the arguments are alive, the recorder too.
+    unsafe {
+        if rec.is_null() {
+            return unchanged;
+        }
+        (*rec).place.family.note_parent();
+        if is_isolated(program, argv) {
+            (*rec).enter();
+            (*rec).gap("a child that was started with -I, -E or -S is not recorded");
+        }
+        if env.is_null() || env == pyo3_ffi::Py_None() {
+            return unchanged;
+        }
+        let copy = if list {
+            environ::with_variables_list(rec, env)
+        } else {
+            environ::with_variables(rec, env)
+        };
+        if copy.object.is_null() {
+            (*rec).enter();
+            (*rec).gap("a child with an environment that is no plain dict is not recorded");
+        }
+        copy
+    }
+}
+
+/// Whether a Python is told to ignore its environment.
+unsafe fn is_isolated(program: Obj, argv: Obj) -> bool {
+    // SAFETY: the arguments are alive; only exact built-in objects are read.
+    unsafe {
+        if program.is_null() || argv.is_null() {
+            return false;
+        }
+        let items = |object: Obj| -> &[Obj] {
+            match Py_TYPE(object) {
+                typ if typ == &raw mut PyTuple_Type => obj::tuple_items(object),
+                typ if typ == &raw mut pyo3_ffi::PyList_Type => obj::list_items(object),
+                _ => &[],
+            }
+        };
+        let raw = |object: Obj| match Py_TYPE(object) {
+            typ if typ == &raw mut PyUnicode_Type => utf8(object),
+            typ if typ == &raw mut PyBytes_Type => obj::bytes_data(object).to_vec(),
+            _ => Vec::new(),
+        };
+        let program = raw(items(program).first().copied().unwrap_or(program));
+        let name = program.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        if !name.starts_with(b"python") {
+            return false;
+        }
+        for word in items(argv).iter().skip(1).map(|word| raw(*word)) {
+            let Some(letters) = word.strip_prefix(b"-") else { return false };
+            // What follows these is an argument of theirs.
+            let end = letters.iter().position(|byte| b"cmWX-".contains(byte));
+            let letters = &letters[..end.unwrap_or(letters.len())];
+            if letters.iter().any(|byte| b"IES".contains(byte)) {
+                return true;
+            }
+            if end.is_some_and(|end| word.get(end + 1).is_some_and(|byte| b"cm".contains(byte))) {
+                return false;
+            }
+        }
+        false
+    }
+}
+
+macro_rules! spawns {
+    ($($original:ident, $wrapper:ident, $how:literal;)*) => {
+        $(
+            static $original: Gil<Option<FastKeywords>> = Gil::new(None);
+
+            unsafe extern "C" fn $wrapper(
+                slf: Obj,
+                args: *const Obj,
+                count: Py_ssize_t,
+                names: Obj,
+            ) -> Obj {
+                let Some(original) = $original.get() else { return std::ptr::null_mut() };
+                // SAFETY: as many arguments as `count` says, and those that `names` names; all are
+                // passed on, the environment perhaps as a copy that lives until the call is over.
+                unsafe {
+                    if count != 3 {
+                        return original(slf, args, count, names);
+                    }
+                    let env = *args.add(2);
+                    let copy = before_spawn(*args, *args.add(1), env, false);
+                    let result = with_argument(args, count, names, 2, &copy, |args| {
+                        let _shown = super::audit::stand_in(copy.object, env);
+                        original(slf, args, count, names)
+                    });
+                    child(result, $how, 0);
+                    result
+                }
+            }
+        )*
+    };
+}
+
+spawns! {
+    SPAWN, spawn, "posix_spawn";
+    SPAWNP, spawnp, "posix_spawnp";
+}
+
+/// Calls `call` with the arguments, of which the `at`-th is replaced if there is a copy of it.
+unsafe fn with_argument(
+    args: *const Obj,
+    count: Py_ssize_t,
+    names: Obj,
+    at: usize,
+    copy: &Copy,
+    call: impl FnOnce(*const Obj) -> Obj,
+) -> Obj {
+    if copy.object.is_null() {
+        return call(args);
+    }
+    // SAFETY: the callers' arguments; the interpreter's own are left as they are.
+    unsafe {
+        let named = if names.is_null() { 0 } else { pyo3_ffi::PyTuple_GET_SIZE(names) };
+        let mut changed = std::slice::from_raw_parts(args, (count + named) as usize).to_vec();
+        changed[at] = copy.object;
+        call(changed.as_ptr())
+    }
+}
+
+/// Arguments of `_posixsubprocess.fork_exec`: argument list, programs to try, environment, and
+/// the function to call in the child.
+const FORK_EXEC: [usize; 4] = [0, 1, 5, 21];
+
+/// Something is about to be started by `subprocess`.
+unsafe fn before_fork_exec(args: &[Obj]) -> Copy {
+    let [argv, programs, env, preexec] = FORK_EXEC;
+    if args.len() <= preexec {
+        return Copy { object: std::ptr::null_mut() };
+    }
+    // SAFETY: the arguments are alive.
+    unsafe {
+        let rec = here();
+        if !rec.is_null() && args[preexec] != pyo3_ffi::Py_None() {
+            (*rec).enter();
+            (*rec).gap("what preexec_fn does in the child is not recorded");
+        }
+        before_spawn(args[programs], args[argv], args[env], true)
+    }
 }
 
 #[cfg(not(Py_3_12))]
-wrappers! {
-    SUBPROCESS, subprocess, PyCFunction, (slf: Obj, args: Obj), "subprocess", false;
+static SUBPROCESS: Gil<Option<PyCFunction>> = Gil::new(None);
+
+#[cfg(not(Py_3_12))]
+unsafe extern "C" fn subprocess(slf: Obj, args: Obj) -> Obj {
+    let Some(original) = SUBPROCESS.get() else { return std::ptr::null_mut() };
+    // SAFETY: the interpreter passes a tuple; another is passed on if the environment is another,
+    // and lives until the call is over.
+    unsafe {
+        let copy = before_fork_exec(obj::tuple_items(args));
+        let mut other = std::ptr::null_mut();
+        if !copy.object.is_null() {
+            other = environ::with_item(args, FORK_EXEC[2], copy.object);
+        }
+        let result = original(slf, if other.is_null() { args } else { other });
+        environ::drop_own(other);
+        child(result, "subprocess", 0);
+        result
+    }
 }
 
 #[cfg(Py_3_12)]
-wrappers! {
-    SUBPROCESS, subprocess, Fast, (slf: Obj, args: *mut Obj, count: Py_ssize_t),
-        "subprocess", false;
+static SUBPROCESS: Gil<Option<Fast>> = Gil::new(None);
+
+#[cfg(Py_3_12)]
+unsafe extern "C" fn subprocess(slf: Obj, args: *mut Obj, count: Py_ssize_t) -> Obj {
+    let Some(original) = SUBPROCESS.get() else { return std::ptr::null_mut() };
+    // SAFETY: as many arguments as `count` says.
+    unsafe {
+        let copy = before_fork_exec(std::slice::from_raw_parts(args, count as usize));
+        let names = std::ptr::null_mut();
+        let result = with_argument(args, count, names, FORK_EXEC[2], &copy, |args| {
+            original(slf, args.cast_mut(), count)
+        });
+        child(result, "subprocess", 0);
+        result
+    }
 }
 
 /// The function behind `subprocess` lives in a module that is not loaded at the start: it is
@@ -156,6 +441,7 @@ unsafe fn before_exec(path: Obj) -> bool {
         }
         (*rec).enter();
         (*rec).gap("the process was replaced by another program (exec)");
+        (*rec).out.producer().ending(true);
     }
     true
 }
@@ -166,6 +452,11 @@ unsafe fn after_exec(announced: bool) {
     if announced && !rec.is_null() {
         // SAFETY: the recorder is alive.
         unsafe {
+            if !(*rec).out.producer().ending(false) {
+                (*rec).out.say(b"moviola: an exec failed; recording ended before it\n");
+                set_recorder(std::ptr::null_mut());
+                return;
+            }
             (*rec).enter();
             (*rec).gap("nothing is missing here: the exec failed and the recording went on");
         }
@@ -178,7 +469,11 @@ unsafe extern "C" fn execv(slf: Obj, args: *mut Obj, count: Py_ssize_t) -> Obj {
     let Some(original) = EXECV.get() else { return std::ptr::null_mut() };
     // SAFETY: passed on unchanged.
     unsafe {
-        let announced = count == 2 && before_exec(*args);
+        if count != 2 {
+            return original(slf, args, count);
+        }
+        before_spawn(*args, *args.add(1), std::ptr::null_mut(), false);
+        let announced = before_exec(*args);
         let result = original(slf, args, count);
         after_exec(announced);
         result
@@ -189,13 +484,38 @@ static EXECVE: Gil<Option<FastKeywords>> = Gil::new(None);
 
 unsafe extern "C" fn execve(slf: Obj, args: *const Obj, count: Py_ssize_t, names: Obj) -> Obj {
     let Some(original) = EXECVE.get() else { return std::ptr::null_mut() };
-    // SAFETY: passed on unchanged. Arguments given by name are in any order: then the first
-    // may be another than the path, which only makes the announcement come or not.
+    // SAFETY: passed on, the environment perhaps as a copy. Arguments given by name are in any
+    // order: then the child gets the environment as it is.
     unsafe {
-        let announced = count >= 1 && before_exec(*args);
-        let result = original(slf, args, count, names);
+        if count != 3 {
+            let announced = count >= 1 && before_exec(*args);
+            let result = original(slf, args, count, names);
+            after_exec(announced);
+            return result;
+        }
+        let env = *args.add(2);
+        let copy = before_spawn(*args, *args.add(1), env, false);
+        let announced = before_exec(*args);
+        let result = with_argument(args, count, names, 2, &copy, |args| {
+            let _shown = super::audit::stand_in(copy.object, env);
+            original(slf, args, count, names)
+        });
         after_exec(announced);
         result
+    }
+}
+
+static SYSTEM: Gil<Option<FastKeywords>> = Gil::new(None);
+
+unsafe extern "C" fn system(slf: Obj, args: *const Obj, count: Py_ssize_t, names: Obj) -> Obj {
+    let Some(original) = SYSTEM.get() else { return std::ptr::null_mut() };
+    let rec = here();
+    // SAFETY: passed on unchanged; the recorder is alive.
+    unsafe {
+        if !rec.is_null() {
+            (*rec).place.family.note_parent();
+        }
+        original(slf, args, count, names)
     }
 }
 
@@ -219,6 +539,12 @@ pub unsafe fn install(_rec: *mut Recorder) {
         wrap(find(b"posix", b"posix_spawnp"), keywords, &SPAWNP, spawnp as FastKeywords);
         wrap(find(b"posix", b"execv"), METH_FASTCALL, &EXECV, execv as Fast);
         wrap(find(b"posix", b"execve"), keywords, &EXECVE, execve as FastKeywords);
+        wrap(find(b"posix", b"system"), keywords, &SYSTEM, system as FastKeywords);
+        wrap(find(b"posix", b"wait"), METH_NOARGS, &WAIT, wait as PyCFunction);
+        wrap(find(b"posix", b"waitpid"), METH_FASTCALL, &WAITPID, waitpid as Fast);
+        wrap(find(b"posix", b"wait3"), keywords, &WAIT3, wait3 as FastKeywords);
+        wrap(find(b"posix", b"wait4"), keywords, &WAIT4, wait4 as FastKeywords);
         wrap_subprocess();
+        environ::install();
     }
 }

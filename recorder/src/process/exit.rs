@@ -43,14 +43,82 @@ pub unsafe fn excepthook() {
     }
 }
 
-/// The interpreter is about to clear itself: the recording ends.
+/// The interpreter is about to clear itself: no event comes after this. The exit code is not known
+/// yet; C tells it at the very end.
 ///
 /// # Safety
 /// Needs the GIL.
 pub unsafe fn finish() {
-    let (kind, code) = if UNCAUGHT.get() { (KIND_UNCAUGHT, 1) } else { (KIND_CODE, 0) };
+    let rec = recorder();
+    if rec.is_null() {
+        return;
+    }
     // SAFETY: promised by the caller.
-    unsafe { end(kind, code) }
+    unsafe {
+        if UNCAUGHT.get() {
+            end(KIND_UNCAUGHT, 1);
+            return;
+        }
+        last_facts(rec);
+        set_recorder(std::ptr::null_mut());
+        LATE.set(rec);
+    }
+}
+
+/// The recorder, between the interpreter's end and the process's.
+static LATE: Gil<*mut Recorder> = Gil::new(std::ptr::null_mut());
+
+/// C's `exit` was called. The interpreter is gone, and with it all threads that could use the ring.
+unsafe extern "C" fn at_exit(status: libc::c_int, _: *mut libc::c_void) {
+    let rec = LATE.get();
+    if !rec.is_null() {
+        LATE.set(std::ptr::null_mut());
+        // SAFETY: the recorder is never freed, and nobody else reaches it any more.
+        unsafe { say(rec, KIND_CODE, i64::from(status & 0xff)) };
+    }
+}
+
+/// Has C's `exit` tell the code. Where the C library has no such function, only the parent
+/// knows it.
+unsafe fn watch_exit() {
+    type Handler = unsafe extern "C" fn(libc::c_int, *mut libc::c_void);
+    type OnExit = unsafe extern "C" fn(Handler, *mut libc::c_void) -> libc::c_int;
+    static DONE: Gil<bool> = Gil::new(false);
+    if DONE.get() {
+        return;
+    }
+    DONE.set(true);
+    // SAFETY: the function has this type wherever it exists; the extension is never unloaded.
+    unsafe {
+        let found = libc::dlsym(libc::RTLD_DEFAULT, c"on_exit".as_ptr());
+        if !found.is_null() {
+            std::mem::transmute::<*mut libc::c_void, OnExit>(found)(at_exit, std::ptr::null_mut());
+        }
+    }
+}
+
+unsafe fn last_facts(rec: *mut Recorder) {
+    // SAFETY: the recorder is alive and used by nobody else meanwhile.
+    unsafe {
+        (*rec).enter();
+        let unseen = crate::values::unseen_allocations();
+        if unseen > 0 {
+            // Raw-domain calls of threads without the GIL, which must not touch the stream.
+            (*rec).meta("allocations_unseen", &unseen.to_string());
+        }
+    }
+}
+
+unsafe fn say(rec: *mut Recorder, kind: u8, code: i64) {
+    // SAFETY: as in `last_facts`.
+    unsafe {
+        let out = (*rec).out.begin();
+        out.u8(op::EXIT);
+        out.u8(kind);
+        out.sv(code);
+        out.commit();
+        (*rec).out.producer().close();
+    }
 }
 
 unsafe fn end(kind: u8, code: i64) {
@@ -61,18 +129,8 @@ unsafe fn end(kind: u8, code: i64) {
     // SAFETY: the recorder is alive and used by nobody else meanwhile. It is never freed: hooks
     // that are still installed find a null pointer from now on.
     unsafe {
-        (*rec).enter();
-        let unseen = crate::values::unseen_allocations();
-        if unseen > 0 {
-            // Raw-domain calls of threads without the GIL, which must not touch the stream.
-            (*rec).meta("allocations_unseen", &unseen.to_string());
-        }
-        let out = (*rec).out.begin();
-        out.u8(op::EXIT);
-        out.u8(kind);
-        out.sv(code);
-        out.commit();
-        (*rec).out.producer().close();
+        last_facts(rec);
+        say(rec, kind, code);
     }
     set_recorder(std::ptr::null_mut());
 }
@@ -102,6 +160,8 @@ unsafe extern "C" fn os_exit(slf: Obj, args: *const Obj, count: Py_ssize_t, name
 /// Needs the GIL and the recorder.
 pub unsafe fn install(_rec: *mut Recorder) {
     UNCAUGHT.set(false);
+    // SAFETY: always allowed.
+    unsafe { watch_exit() };
     // SAFETY: promised by the caller; the type fits the flags. If it fails, the writer still
     // learns of the end from the system.
     unsafe {

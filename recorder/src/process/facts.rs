@@ -5,6 +5,7 @@ use super::source;
 use crate::cpython::objects::{list_items, rd};
 use crate::rec::Recorder;
 use crate::values::scalars::utf8;
+use moviola_format::family::hex;
 use pyo3_ffi::{Py_TYPE, PyList_Type, PyObject, PySys_GetObject, PyUnicode_Type};
 use std::ffi::{CStr, OsStr};
 use std::fmt::Write;
@@ -18,7 +19,7 @@ const ARGV_MAX: usize = 30_000;
 ///
 /// # Safety
 /// Needs the GIL.
-pub unsafe fn announce(rec: &mut Recorder, trace: &str) {
+pub unsafe fn announce(rec: &mut Recorder) {
     // SAFETY: promised by the caller; the version string is a static of the interpreter.
     let (version, executable, argv, orig_argv) = unsafe {
         let version = CStr::from_ptr(pyo3_ffi::Py_GetVersion()).to_string_lossy();
@@ -44,7 +45,16 @@ pub unsafe fn announce(rec: &mut Recorder, trace: &str) {
     rec.meta("cwd", &cwd);
     rec.meta("platform", &platform());
     rec.meta("pid", &std::process::id().to_string());
-    rec.meta("trace", trace);
+    rec.meta("trace", &rec.place.family.trace_of(rec.place.number).to_string_lossy());
+    rec.meta("family", &hex(&rec.place.family.identity));
+    rec.meta("process", &rec.place.number.to_string());
+    if rec.place.number > 0 {
+        // SAFETY: always allowed.
+        let system_parent = unsafe { libc::getppid() };
+        rec.meta("parent", &rec.place.parent.to_string());
+        rec.meta("parent_pid", &system_parent.to_string());
+        rec.meta("born", if rec.place.forked { "fork" } else { "start" });
+    }
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     rec.meta("started", &now.as_nanos().to_string());
 }

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod children;
+pub mod environ;
 pub mod exit;
 pub mod facts;
 pub mod output;
@@ -38,4 +39,16 @@ pub unsafe fn install(rec: *mut Recorder, _options: Options) -> Result<(), &'sta
         tools::install(rec);
         audit::install()
     }
+}
+
+/// A new stream begins, in the child of a fork: what concerns the process as a whole is said again.
+///
+/// # Safety
+/// Needs the GIL and the recorder.
+#[allow(unsafe_code)]
+pub unsafe fn restart(rec: *mut Recorder) {
+    crate::values::restart_allocations();
+    exit::begin();
+    // SAFETY: promised by the caller.
+    unsafe { audit::restart(rec) }
 }

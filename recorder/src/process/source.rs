@@ -26,6 +26,11 @@ static SOURCES: Gil<*mut Sources> = Gil::new(std::ptr::null_mut());
 
 /// Notes the directory that the program starts in.
 pub fn begin(cwd: &[u8]) {
+    let old = SOURCES.get();
+    if !old.is_null() {
+        // SAFETY: made below, and used by nobody while a stream begins.
+        drop(unsafe { Box::from_raw(old) });
+    }
     let sources = Sources { seen: FxHashSet::default(), cwd: cwd.to_vec() };
     SOURCES.set(Box::into_raw(Box::new(sources)));
 }
@@ -38,7 +43,7 @@ pub fn offer(rec: &mut Recorder, filename: &[u8]) {
     if sources.is_null() || filename.is_empty() || filename[0] == b'<' {
         return;
     }
-    // SAFETY: set once, never freed, and used under the GIL in this function alone.
+    // SAFETY: freed only when a new stream begins, and used under the GIL in this function alone.
     let sources = unsafe { &mut *sources };
     if sources.seen.contains(filename) {
         return;

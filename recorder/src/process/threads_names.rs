@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::wrap;
-use crate::cpython::objects::{self as obj, DictIter, Managed, Obj};
+use crate::cpython::objects::{DictIter, Obj};
 use crate::values::scalars::{int_value, utf8};
 use pyo3_ffi::{Py_TYPE, PyDict_Type, PyLong_Type, PyUnicode_Type};
 
@@ -18,7 +18,7 @@ pub unsafe fn thread_name(ident: u64) -> Option<Vec<u8>> {
             return None;
         }
         let thread = DictIter::new(active).find(|(key, _)| is_int(*key, ident))?.1;
-        let name = attribute(thread, b"_name");
+        let name = wrap::attribute(thread, b"_name");
         (!name.is_null() && Py_TYPE(name) == &raw mut PyUnicode_Type).then(|| utf8(name))
     }
 }
@@ -29,30 +29,5 @@ unsafe fn is_int(key: Obj, wanted: u64) -> bool {
         // Identifiers above 2^63 do not occur: they are addresses of user space.
         Py_TYPE(key) == &raw mut PyLong_Type
             && int_value(key).is_some_and(|value| value as u64 == wanted)
-    }
-}
-
-/// An entry of the instance's own dictionary (borrowed), null if there is none.
-unsafe fn attribute(object: Obj, name: &[u8]) -> Obj {
-    // SAFETY: the object is alive.
-    unsafe {
-        let typ = Py_TYPE(object);
-        if obj::flags(typ) & obj::MANAGED_DICT == 0 {
-            return std::ptr::null_mut();
-        }
-        let items = match obj::managed(object, typ) {
-            Managed::None => return std::ptr::null_mut(),
-            Managed::Values(items) => items,
-            Managed::Dict(dict) => DictIter::new(dict),
-        };
-        for (key, value) in items {
-            if Py_TYPE(key) == &raw mut PyUnicode_Type
-                && let obj::Chars::Ascii(text) = obj::chars(key)
-                && text == name
-            {
-                return value;
-            }
-        }
-        std::ptr::null_mut()
     }
 }

@@ -79,22 +79,63 @@ pub fn in_main_interpreter() -> bool {
     !state.is_null() && unsafe { field::<*mut c_void, _>(state, TSTATE_INTERP) } == MAIN.get()
 }
 
-/// Something by name in a module that is loaded already, null otherwise. Borrowed.
+/// A module that is loaded already, null otherwise. Borrowed.
 ///
 /// # Safety
 /// Needs the GIL.
-pub unsafe fn find(module: &[u8], name: &[u8]) -> Obj {
-    // SAFETY: promised by the caller; only exact modules are looked into.
+pub unsafe fn find_module(name: &[u8]) -> Obj {
+    // SAFETY: promised by the caller; only an exact module is given.
     unsafe {
         let modules = PyImport_GetModuleDict();
         if modules.is_null() {
             return std::ptr::null_mut();
         }
-        let module = obj::dict_find(modules, module);
-        if module.is_null() || Py_TYPE(module) != &raw mut PyModule_Type {
-            return std::ptr::null_mut();
+        let module = obj::dict_find(modules, name);
+        let exact = !module.is_null() && Py_TYPE(module) == &raw mut PyModule_Type;
+        if exact { module } else { std::ptr::null_mut() }
+    }
+}
+
+/// Something by name in a module that is loaded already, null otherwise. Borrowed.
+///
+/// # Safety
+/// Needs the GIL.
+pub unsafe fn find(module: &[u8], name: &[u8]) -> Obj {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let module = find_module(module);
+        if module.is_null() {
+            return module;
         }
         obj::dict_find(PyModule_GetDict(module), name)
+    }
+}
+
+/// An entry of the instance's own dictionary (borrowed), null if there is none.
+///
+/// # Safety
+/// The object must be alive; needs the GIL.
+pub unsafe fn attribute(object: Obj, name: &[u8]) -> Obj {
+    // SAFETY: the object is alive.
+    unsafe {
+        let typ = Py_TYPE(object);
+        if obj::flags(typ) & obj::MANAGED_DICT == 0 {
+            return std::ptr::null_mut();
+        }
+        let items = match obj::managed(object, typ) {
+            obj::Managed::None => return std::ptr::null_mut(),
+            obj::Managed::Values(items) => items,
+            obj::Managed::Dict(dict) => obj::DictIter::new(dict),
+        };
+        for (key, value) in items {
+            if Py_TYPE(key) == &raw mut pyo3_ffi::PyUnicode_Type
+                && let obj::Chars::Ascii(text) = obj::chars(key)
+                && text == name
+            {
+                return value;
+            }
+        }
+        std::ptr::null_mut()
     }
 }
 

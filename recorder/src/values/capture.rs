@@ -93,6 +93,9 @@ unsafe fn capture(rec: *mut Recorder, object: Obj) {
         }
         let parts = contents(heap, object, typ);
         write(&mut *rec, Header::New(kind, class), entry.id(), parts);
+        if (*rec).heap.building.is_on() {
+            super::watch::building::note(rec, object, entry.id());
+        }
     }
 }
 

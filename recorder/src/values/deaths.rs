@@ -127,6 +127,11 @@ pub fn pause_allocations() -> bool {
     RECORD.swap(false, Ordering::Relaxed)
 }
 
+/// A new stream begins.
+pub fn restart_allocations() {
+    UNSEEN.store(0, Ordering::Relaxed);
+}
+
 /// How many raw-domain calls came without the GIL and are left out.
 #[must_use]
 pub fn unseen_allocations() -> u64 {

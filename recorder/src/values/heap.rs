@@ -94,7 +94,11 @@ pub struct Heap {
     pub active: Vec<Active>,
     /// Objects to be read again before the next event.
     pub pending: Vec<usize>,
-    /// Whether `active` or `pending` has anything.
+    /// Modules of C that are about to be imported, and have to be looked at before use.
+    pub awaited: Vec<&'static [u8]>,
+    /// Objects that C code is making.
+    pub building: super::watch::Building,
+    /// Whether `active` or `pending` has anything, or something is awaited.
     pub dirty: bool,
     /// Namespaces by address with what was last reported (3.11).
     pub shadows: FxHashMap<usize, super::watch::namespace::Shadow>,
@@ -140,6 +144,8 @@ impl Heap {
             weak: FxHashMap::default(),
             active: Vec::new(),
             pending: Vec::new(),
+            awaited: Vec::new(),
+            building: super::watch::Building::default(),
             dirty: false,
             shadows: FxHashMap::default(),
             over_budget: 0,
@@ -151,6 +157,29 @@ impl Heap {
             stdlib: FxHashSet::default(),
             budget: CAPTURE_BUDGET,
         }
+    }
+
+    /// Nothing is known of any object: a new stream begins. What is known of types, and which
+    /// changes are under way, stays.
+    pub fn restart(&mut self) {
+        let old = std::mem::take(self);
+        self.types = old.types;
+        self.new_types = old.new_types;
+        self.active = old.active;
+        self.awaited = old.awaited;
+        self.building = old.building;
+        self.dirty = self.has_work();
+        self.names = old.names;
+        self.stdlib = old.stdlib;
+    }
+
+    /// Whether something is to be done before the next event.
+    pub fn has_work(&self) -> bool {
+        !self.active.is_empty()
+            || !self.pending.is_empty()
+            || !self.awaited.is_empty()
+            || !self.arrays.is_empty()
+            || self.building.is_on()
     }
 
     /// An id that no object has had.
@@ -294,11 +323,6 @@ impl Heap {
                 self.put(object as usize, low, obj::pre_size(typ), WATCH_ONLY);
             }
         }
-    }
-
-    /// Whether something has to be looked at before the next event.
-    pub fn settle(&mut self) {
-        self.dirty = !self.active.is_empty() || !self.pending.is_empty() || !self.arrays.is_empty();
     }
 
     /// A new allowance for what one value may bring in.

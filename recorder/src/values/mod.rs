@@ -23,7 +23,7 @@ use crate::rec::Recorder;
 use moviola_format::event::{Sink, op};
 use pyo3_ffi as ffi;
 
-pub use deaths::{pause_allocations, record_allocations, unseen_allocations};
+pub use deaths::{pause_allocations, record_allocations, restart_allocations, unseen_allocations};
 pub use scalars::Val;
 
 /// The value of an object for an event that comes next. Appends what has to be known of the

@@ -21,7 +21,7 @@ use crate::machine::{Frame, Machine, Stop, StopKind};
 use crate::steps::Steps;
 use classes::Classes;
 use moviola_format::event::{Event, Kind};
-use moviola_format::read::{CodeInfo, OwnedValue, Trace, TraceError};
+use moviola_format::read::{CodeInfo, Exit, OwnedValue, Trace, TraceError};
 use rustc_hash::FxHashMap;
 use scope::{Place, Scope};
 use snapshot::{Memory, Snapshot};
@@ -69,11 +69,27 @@ impl From<io::Error> for ExportError {
     }
 }
 
-/// Exports a trace.
+/// A process whose events are exported.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'t> {
+    /// Its trace.
+    pub trace: &'t Trace,
+    /// Its name in the streams' labels: P0, P0.1 its first child by fork, ...
+    pub label: &'t str,
+}
+
+/// Exports the traces of one recording, each process after the one before. The end, which counts
+/// the events of all, is left to [`write_end`].
 ///
 /// # Errors
-/// If the trace cannot be read or the output not be written.
-pub fn export(trace: &Trace, options: &Options, out: &mut dyn Write) -> Result<(), ExportError> {
+/// If a trace cannot be read or the output not be written.
+pub fn export(
+    part: Part<'_>,
+    options: &Options,
+    counts: &mut Vec<String>,
+    out: &mut dyn Write,
+) -> Result<(), ExportError> {
+    let Part { trace, label } = part;
     let meta = |key: &str| {
         let found = trace.meta().iter().find(|(name, _)| name == key);
         found.map_or("", |(_, value)| value.as_str())
@@ -83,7 +99,7 @@ pub fn export(trace: &Trace, options: &Options, out: &mut dyn Write) -> Result<(
         executable: meta("executable"),
         script: meta("script"),
         python: meta("python"),
-        label: "P0",
+        label,
     };
     let names = trace.threads().iter().map(|thread| (thread.number, thread.name.clone()));
     let names = names.filter_map(|(number, name)| Some((number, name?))).collect();
@@ -95,7 +111,28 @@ pub fn export(trace: &Trace, options: &Options, out: &mut dyn Write) -> Result<(
             exporter.event(&event, out)?;
         }
     }
-    exporter.finish(trace.exit().map(|exit| (exit.kind, exit.code)), out)
+    exporter.finish(counts, out)?;
+    Ok(())
+}
+
+/// Writes the last line of an export: how many events each stream had, and how the program ended.
+///
+/// # Errors
+/// If the output cannot be written.
+pub fn write_end(
+    counts: &[String],
+    exit: Option<Exit>,
+    out: &mut dyn Write,
+) -> Result<(), ExportError> {
+    let mut end = format!("{{\"end\":{{{}}}", counts.join(","));
+    if let Some(Exit { kind, code, .. }) = exit {
+        let code = if kind == 1 { -code } else { code };
+        let _ = write!(end, ",\"rc\":{code}");
+    }
+    end.push_str("}\n");
+    out.write_all(end.as_bytes())?;
+    out.flush()?;
+    Ok(())
 }
 
 /// What the exporter needs of a trace's facts.
@@ -318,29 +355,19 @@ impl<'c> Exporter<'c> {
         }
     }
 
-    /// Writes the other threads' streams and the end.
-    pub fn finish(self, exit: Option<(u8, i64)>, out: &mut dyn Write) -> Result<(), ExportError> {
-        let mut end = String::from("{\"end\":{");
-        for (at, stream) in self.streams.iter().enumerate() {
+    /// Writes the other threads' streams, and says how many events each stream had.
+    pub fn finish(self, counts: &mut Vec<String>, out: &mut dyn Write) -> io::Result<()> {
+        for stream in self.streams {
             out.write_all(&stream.text)?;
-            if at > 0 {
-                end.push(',');
-            }
-            json::string(&mut end, stream.label.as_bytes());
+            let mut count = String::new();
+            json::string(&mut count, stream.label.as_bytes());
             let [call, line, ret, exception] = stream.counts;
             let _ = write!(
-                end,
+                count,
                 ":{{\"call\":{call},\"line\":{line},\"return\":{ret},\"exception\":{exception}}}"
             );
+            counts.push(count);
         }
-        end.push('}');
-        if let Some((kind, code)) = exit {
-            let code = if kind == 1 { -code } else { code };
-            let _ = write!(end, ",\"rc\":{code}");
-        }
-        end.push_str("}\n");
-        out.write_all(end.as_bytes())?;
-        out.flush()?;
         Ok(())
     }
 }
@@ -399,7 +426,7 @@ fn exception_name(
 }
 
 /// The directory of the script.
-pub(crate) fn default_root(script: &str, cwd: &str) -> String {
+pub fn default_root(script: &str, cwd: &str) -> String {
     if script.is_empty() || script.starts_with('-') {
         return cwd.to_owned();
     }

@@ -9,6 +9,7 @@ mod frames;
 mod help;
 mod motion;
 mod open;
+mod processes;
 mod show;
 mod table;
 mod words;
@@ -20,6 +21,8 @@ use moviola_format::read::{Trace, TraceError};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::rc::Rc;
+
+pub use processes::tree;
 
 /// The prompt at which commands are read.
 pub const PROMPT: &str = "(Pdb) ";
@@ -92,6 +95,7 @@ pub struct Engine {
     crash: Option<u64>,
     start: u64,
     ran: bool,
+    processes: processes::Processes,
     sources: RefCell<FxHashMap<String, Option<Rc<Vec<String>>>>>,
 }
 
@@ -101,7 +105,10 @@ impl Engine {
     /// # Errors
     /// If the trace cannot be read or holds no stop.
     pub fn new(trace: Trace) -> Result<Self, TraceError> {
-        let time = Timeline::new(trace);
+        Self::on(Timeline::new(trace))
+    }
+
+    fn on(time: Timeline) -> Result<Self, TraceError> {
         let crash = time.crash()?;
         let first = time.start()?;
         let start = first.unwrap_or(0);
@@ -125,6 +132,7 @@ impl Engine {
             crash,
             start,
             ran: first.is_some(),
+            processes: processes::Processes::default(),
             sources: RefCell::default(),
         };
         engine.settle()?;

@@ -293,6 +293,26 @@ pub static COMMANDS: &[Command] = &[
         |engine, arg, out| engine.do_goto(arg, out)
     ),
     command!(
+        ["processes"],
+        "processes",
+        "Show the processes of the recording as a tree: number, how and\nwhere its parent made it, process id, how it ended.",
+        false,
+        |engine, _, out| {
+            engine.do_processes(out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["process"],
+        "process [number | parent]",
+        "Go into another process of the recording; 0 is the program.\nEach keeps its own position and breakpoints.  Alone, say which\nprocess this is.",
+        true,
+        |engine, arg, out| {
+            engine.do_process(arg, out)?;
+            Ok(false)
+        }
+    ),
+    command!(
         ["j", "jump"],
         "j(ump) lineno",
         "The past cannot be changed; see goto, until and reverse-until.",

@@ -86,6 +86,11 @@ impl Timeline {
         &self.interrupt
     }
 
+    /// Makes searches end when another timeline's do.
+    pub(crate) fn share_interrupt(&mut self, interrupt: Arc<AtomicBool>) {
+        self.interrupt = interrupt;
+    }
+
     /// The trace.
     #[must_use]
     pub const fn trace(&self) -> &Trace {

@@ -55,9 +55,24 @@ unsafe fn fills(_: *mut Recorder, call: &Call) -> usize {
     unsafe {
         let result = call.run();
         for argument in call.fast() {
-            bytes::buffer_written(*argument);
+            written(*argument);
         }
         result
+    }
+}
+
+/// A buffer among arguments, or a list or tuple of buffers, was filled.
+unsafe fn written(argument: Obj) {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        let items = match obj::flags(ffi::Py_TYPE(argument)) {
+            flags if flags & obj::LIST_SUBCLASS != 0 => obj::list_items(argument),
+            flags if flags & obj::TUPLE_SUBCLASS != 0 => obj::tuple_items(argument),
+            _ => std::slice::from_ref(&argument),
+        };
+        for buffer in items {
+            bytes::buffer_written(*buffer);
+        }
     }
 }
 
@@ -79,26 +94,7 @@ unsafe fn fills_tuple(_: *mut Recorder, call: &Call) -> usize {
         let args = call.object(1);
         if !args.is_null() && ffi::Py_TYPE(args) == &raw mut ffi::PyTuple_Type {
             for argument in obj::tuple_items(args) {
-                bytes::buffer_written(*argument);
-            }
-        }
-        result
-    }
-}
-
-/// `os.readv`, `os.preadv`: the second argument is a sequence of buffers.
-unsafe fn fills_many(_: *mut Recorder, call: &Call) -> usize {
-    // SAFETY: the interpreter holds the operands during the call.
-    unsafe {
-        let result = call.run();
-        if let Some(buffers) = call.fast().get(1).copied() {
-            let items = match obj::flags(ffi::Py_TYPE(buffers)) {
-                flags if flags & obj::LIST_SUBCLASS != 0 => obj::list_items(buffers),
-                flags if flags & obj::TUPLE_SUBCLASS != 0 => obj::tuple_items(buffers),
-                _ => &[],
-            };
-            for buffer in items {
-                bytes::buffer_written(*buffer);
+                written(*argument);
             }
         }
         result
@@ -189,7 +185,10 @@ unsafe fn hook_for(def: *const ffi::PyMethodDef) -> Option<Hook> {
             ffi::METH_FASTCALL => fills,
             _ => fills_tuple,
         },
-        b"readv" | b"preadv" => fills_many,
+        b"readv" | b"preadv" => fills,
+        b"ioctl" if flags == ffi::METH_FASTCALL => fills,
+        b"load" | b"loads" if flags == ffi::METH_FASTCALL => super::building::builds,
+        b"load" if flags == 0 => super::building::builds,
         b"add_note" if flags == ffi::METH_O => adds_note,
         #[cfg(not(Py_3_12))]
         b"_count_elements" => counts,

@@ -8,6 +8,7 @@
 
 mod append_cache;
 pub mod attr;
+pub mod building;
 pub mod bytes;
 pub mod cfuncs;
 pub mod deque;
@@ -22,6 +23,7 @@ pub mod namespace;
 pub mod patch;
 pub mod refs;
 pub mod set;
+mod tuples;
 pub mod wrap;
 
 use super::capture;
@@ -33,7 +35,8 @@ use moviola_format::event::Sink;
 use pyo3_ffi as ffi;
 use wrap::Call;
 
-pub use patch::{install, see_type};
+pub use building::Building;
+pub use patch::{expect, install, see_type};
 pub use refs::weakref_type;
 
 /// How a change that is under way is told.
@@ -100,7 +103,7 @@ unsafe fn end(rec: *mut Recorder, object: Obj, force: bool) {
             sync(rec, at);
             (*rec).heap.active.remove(at);
         }
-        (*rec).heap.settle();
+        (*rec).heap.dirty = (*rec).heap.has_work();
         if force {
             capture::replace(rec, object);
         }
@@ -228,8 +231,12 @@ pub unsafe fn flush(rec: *mut Recorder) {
         for at in 0..(*rec).heap.active.len() {
             sync(rec, at);
         }
+        if (*rec).heap.building.is_on() {
+            building::look(rec);
+        }
+        (*rec).heap.awaited.retain(|name| !patch::see_module(name));
         super::arrays::look(rec);
-        (*rec).heap.settle();
+        (*rec).heap.dirty = (*rec).heap.has_work();
     }
 }
 

@@ -7,6 +7,7 @@ use super::frame_locals;
 use super::wrap::{Hook, Shape, replace, replacement};
 use super::{attr, bytes, cfuncs, deque, futures, list, reread, reread_always, set};
 use crate::cpython::objects::{self as obj, DictIter, Typ, rd};
+use crate::rec::Recorder;
 use pyo3_ffi as ffi;
 use std::mem::offset_of;
 
@@ -345,9 +346,60 @@ pub unsafe fn install() -> Result<(), &'static str> {
             swap.apply(typ);
             see_type(typ);
         }
+        for module in MODULES {
+            see_module(module);
+        }
         super::append_cache::disable()?;
     }
     Ok(())
+}
+
+/// Modules of C whose functions or types have to be replaced before anybody uses them: code of the
+/// standard library does so with objects of the program, without these modules being seen.
+const MODULES: [&[u8]; 9] = [
+    b"itertools",
+    b"_pickle",
+    b"_heapq",
+    b"_bisect",
+    b"_struct",
+    b"_socket",
+    b"_io",
+    b"fcntl",
+    b"array",
+];
+
+/// A module is about to be imported.
+///
+/// # Safety
+/// The GIL must be held.
+pub unsafe fn expect(rec: *mut Recorder, name: &[u8]) {
+    if let Some(name) = MODULES.into_iter().find(|module| *module == name) {
+        // SAFETY: the recorder is alive.
+        let heap = unsafe { &mut (*rec).heap };
+        heap.awaited.push(name);
+        heap.dirty = true;
+    }
+}
+
+/// Looks at a module. False as long as it is not there.
+///
+/// # Safety
+/// The GIL must be held.
+pub unsafe fn see_module(name: &[u8]) -> bool {
+    // SAFETY: the caller's promise; the module's dict holds what is looked at.
+    unsafe {
+        let module = crate::process::wrap::find_module(name);
+        if module.is_null() {
+            return false;
+        }
+        cfuncs::see_module(module);
+        for (_, value) in DictIter::new(ffi::PyModule_GetDict(module)) {
+            if ffi::Py_TYPE(value) == &raw mut ffi::PyType_Type {
+                see_type(value.cast());
+            }
+        }
+        true
+    }
 }
 
 /// Replaces what belongs to a type that objects are seen of for the first time.
@@ -430,6 +482,16 @@ unsafe fn see_class(typ: Typ, swap: &mut Swap) {
                         let def: *mut ffi::PyGetSetDef = rd(getset, 40);
                         replace((&raw mut (*def).set).cast(), Shape::Slot, reread_always);
                     }
+                }
+            }
+            name if super::tuples::refills(name) => {
+                let next = Shape::Two;
+                replace((&raw mut (*typ).tp_iternext).cast(), next, super::tuples::next);
+                let wrapper = obj::dict_find(dict, b"__next__");
+                if !wrapper.is_null() && ffi::Py_TYPE(wrapper) == &raw mut ffi::PyWrapperDescr_Type
+                {
+                    let descr = wrapper.cast::<ffi::PyWrapperDescrObject>();
+                    replace((&raw mut (*descr).d_wrapped).cast(), next, super::tuples::next);
                 }
             }
             b"collections.OrderedDict" => {

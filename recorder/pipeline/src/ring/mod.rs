@@ -6,183 +6,23 @@
 //! lives. The layout is in [`moviola_format::ring`].
 #![allow(unsafe_code)]
 
+mod map;
+mod process;
+
+use map::{Fd, Map};
 use moviola_format::ring as layout;
-use std::ffi::{CStr, CString, c_void};
+pub use process::Process;
+use process::is_alive;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicU32, Ordering, fence};
+use std::time::Duration;
 
 /// How long the producer sleeps on a full ring before it looks whether the writer lives.
 const WAIT: Duration = Duration::from_millis(50);
-
-/// The three mappings of a ring file: header page, data, data again.
-struct Map {
-    header: *mut u8,
-    header_len: usize,
-    data: *mut u8,
-    cap: usize,
-    /// Device and inode of the file.
-    file: (libc::dev_t, libc::ino_t),
-}
-
-fn last_error<T>() -> io::Result<T> {
-    Err(io::Error::last_os_error())
-}
-
-fn page_size() -> usize {
-    // SAFETY: sysconf has no preconditions.
-    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    usize::try_from(size).unwrap_or(4096).max(4096)
-}
-
-/// A descriptor that is closed on drop.
-struct Fd(i32);
-
-impl Fd {
-    fn open(path: &Path, flags: i32) -> io::Result<Self> {
-        let path = CString::new(path.as_os_str().as_bytes())?;
-        // SAFETY: `path` is a NUL-terminated string that outlives the call.
-        let fd = unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, 0o600) };
-        if fd < 0 { last_error() } else { Ok(Self(fd)) }
-    }
-}
-
-impl Drop for Fd {
-    fn drop(&mut self) {
-        // SAFETY: the descriptor is ours and is not used afterwards.
-        unsafe { libc::close(self.0) };
-    }
-}
-
-impl Map {
-    fn new(fd: &Fd, data_offset: usize, cap: usize) -> io::Result<Self> {
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: new mappings at places that the kernel chooses, except the two data mappings,
-        // which replace parts of the reservation made just before.
-        unsafe {
-            let space = libc::mmap(
-                ptr::null_mut(),
-                cap * 2,
-                libc::PROT_NONE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-                -1,
-                0,
-            );
-            if space == libc::MAP_FAILED {
-                return last_error();
-            }
-            let mut stat: libc::stat = std::mem::zeroed();
-            if libc::fstat(fd.0, &raw mut stat) != 0 {
-                return last_error();
-            }
-            let mut map = Self {
-                header: ptr::null_mut(),
-                header_len: data_offset,
-                data: space.cast(),
-                cap,
-                file: (stat.st_dev, stat.st_ino),
-            };
-            for half in 0..2 {
-                let at = map.data.add(half * cap).cast::<c_void>();
-                let flags = libc::MAP_SHARED | libc::MAP_FIXED;
-                if libc::mmap(at, cap, access, flags, fd.0, data_offset as i64) == libc::MAP_FAILED
-                {
-                    return last_error();
-                }
-            }
-            let header =
-                libc::mmap(ptr::null_mut(), data_offset, access, libc::MAP_SHARED, fd.0, 0);
-            if header == libc::MAP_FAILED {
-                return last_error();
-            }
-            map.header = header.cast();
-            Ok(map)
-        }
-    }
-
-    /// Keeps the mappings out of fork children.
-    fn dont_fork(&self) {
-        // SAFETY: both ranges are mapped and ours. A failure leaves them inherited, which
-        // `disown` makes harmless.
-        unsafe {
-            libc::madvise(self.header.cast(), self.header_len, libc::MADV_DONTFORK);
-            libc::madvise(self.data.cast(), self.cap * 2, libc::MADV_DONTFORK);
-        }
-    }
-
-    #[inline]
-    fn word64(&self, offset: usize) -> &AtomicU64 {
-        // SAFETY: the header is mapped for as long as `self` lives; offsets are aligned
-        // constants inside it.
-        unsafe { &*self.header.add(offset).cast::<AtomicU64>() }
-    }
-
-    #[inline]
-    fn word32(&self, offset: usize) -> &AtomicU32 {
-        // SAFETY: as in `word64`.
-        unsafe { &*self.header.add(offset).cast::<AtomicU32>() }
-    }
-
-    /// Reads and checks the fixed fields of a header.
-    fn open(path: &Path) -> io::Result<Self> {
-        let fd = Fd::open(path, libc::O_RDWR)?;
-        let mut header = [0_u8; layout::HEADER_LEN];
-        // SAFETY: the buffer has the length that is given.
-        let got = unsafe { libc::pread(fd.0, header.as_mut_ptr().cast(), header.len(), 0) };
-        let bad = |what: &str| {
-            Err(io::Error::new(io::ErrorKind::InvalidData, format!("not a ring: {what}")))
-        };
-        if got != header.len() as isize || header[..8] != layout::MAGIC {
-            return bad("wrong magic");
-        }
-        let word32 = |at: usize| {
-            u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-        };
-        if word32(layout::OFF_VERSION) != layout::VERSION {
-            return bad("unknown version");
-        }
-        let data_offset = word32(layout::OFF_DATA) as usize;
-        let cap = u64::from(word32(layout::OFF_CAP)) | u64::from(word32(layout::OFF_CAP + 4)) << 32;
-        if !cap.is_power_of_two() || cap > layout::CAP_MAX || cap < page_size() as u64 {
-            return bad("impossible capacity");
-        }
-        if data_offset < layout::HEADER_LEN || !data_offset.is_multiple_of(page_size()) {
-            return bad("impossible data offset");
-        }
-        // SAFETY: fstat fills the zeroed structure.
-        let size = unsafe {
-            let mut stat: libc::stat = std::mem::zeroed();
-            if libc::fstat(fd.0, &mut stat) != 0 {
-                return last_error();
-            }
-            stat.st_size
-        };
-        // A shorter file would make touching the mapping fatal.
-        if (size as u64) < data_offset as u64 + cap {
-            return bad("cut off");
-        }
-        Self::new(&fd, data_offset, cap as usize)
-    }
-}
-
-impl Drop for Map {
-    fn drop(&mut self) {
-        // SAFETY: the ranges were mapped by `new` and nothing refers to them any more.
-        unsafe {
-            libc::munmap(self.data.cast(), self.cap * 2);
-            if !self.header.is_null() {
-                libc::munmap(self.header.cast(), self.header_len);
-            }
-        }
-    }
-}
-
-// SAFETY: the mappings are shared memory; every header word is accessed atomically, and the
-// data is divided between the two ends by head and tail.
-unsafe impl Send for Map {}
 
 fn futex(word: &AtomicU32, operation: i32, value: u32, timeout: Option<Duration>) {
     let time = timeout.map(|timeout| libc::timespec {
@@ -195,71 +35,8 @@ fn futex(word: &AtomicU32, operation: i32, value: u32, timeout: Option<Duration>
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, time) };
 }
 
-/// State letter and start time (ticks since boot) of a process, from `/proc`. Neither allocates
-/// nor needs anything but one free descriptor.
-fn process_state(pid: u32) -> Option<(u8, u64)> {
-    let mut path = [0_u8; 32];
-    let mut at = 0;
-    for byte in b"/proc/" {
-        path[at] = *byte;
-        at += 1;
-    }
-    let mut digits = [0_u8; 10];
-    let mut count = 0;
-    let mut rest = pid;
-    while rest > 0 || count == 0 {
-        digits[count] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        count += 1;
-    }
-    for digit in digits[..count].iter().rev() {
-        path[at] = *digit;
-        at += 1;
-    }
-    for byte in b"/stat\0" {
-        path[at] = *byte;
-        at += 1;
-    }
-    let mut text = [0_u8; 1024];
-    // SAFETY: `path` is NUL-terminated, the buffer has the given length, the descriptor is ours.
-    let got = unsafe {
-        let fd = libc::open(path.as_ptr().cast(), libc::O_RDONLY | libc::O_CLOEXEC);
-        if fd < 0 {
-            return None;
-        }
-        let got = libc::read(fd, text.as_mut_ptr().cast(), text.len());
-        libc::close(fd);
-        usize::try_from(got).ok()?
-    };
-    // The name in parentheses may hold anything; the fields follow its last ')'.
-    let text = &text[..got];
-    let close = text.iter().rposition(|byte| *byte == b')')?;
-    let mut fields = text[close + 1..].split(|byte| *byte == b' ').filter(|f| !f.is_empty());
-    let state = *fields.next()?.first()?;
-    let start = fields.nth(18)?.iter().try_fold(0_u64, |sum, digit| {
-        let digit = digit.wrapping_sub(b'0');
-        (digit < 10).then(|| sum.wrapping_mul(10).wrapping_add(u64::from(digit)))
-    })?;
-    Some((state, start))
-}
-
-/// Whether a process is alive; a zombie and a later process with the same pid are not.
-fn is_alive(pid: u32, start: u64) -> bool {
-    let Ok(signed) = i32::try_from(pid) else { return false };
-    // SAFETY: signal 0 only asks.
-    let exists = signed > 0
-        && unsafe { libc::kill(signed, 0) == 0 || *libc::__errno_location() == libc::EPERM };
-    if !exists {
-        return false;
-    }
-    match process_state(pid) {
-        Some((state, _)) if state == b'Z' || state == b'X' => false,
-        Some((_, found)) => start == 0 || found == start,
-        // No /proc, or no free descriptor: what kill said.
-        None => true,
-    }
-}
-
+/// Value of `OFF_WRITER_GONE` when the writer said so itself.
+const LEFT: u32 = 1;
 /// Value of `OFF_WRITER_GONE` when the producer found no writer alive.
 const FOUND_DEAD: u32 = 2;
 
@@ -339,9 +116,23 @@ impl Producer {
     /// # Errors
     /// If the file cannot be opened or mapped or is not a ring.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let map = Map::open(path)?;
+        Self::attach(Map::open(path)?, path)
+    }
+
+    /// Makes the ring as well. Until a writer attaches, `writer` stands for it: while it lives, a
+    /// full ring waits.
+    ///
+    /// # Errors
+    /// As for [`Ring::create`].
+    pub fn create(path: &Path, cap: u64, identity: [u8; 16], writer: Process) -> io::Result<Self> {
+        Self::attach(Map::create(path, cap, identity, writer)?, path)
+    }
+
+    fn attach(map: Map, path: &Path) -> io::Result<Self> {
         map.dont_fork();
-        map.word32(layout::OFF_PRODUCER_PID).store(std::process::id(), Ordering::Relaxed);
+        let this = Process::this();
+        map.word64(layout::OFF_PRODUCER_START).store(this.start, Ordering::Relaxed);
+        map.word32(layout::OFF_PRODUCER_PID).store(this.pid, Ordering::Release);
         let head = map.word64(layout::OFF_HEAD).load(Ordering::Relaxed);
         let path = CString::new(std::path::absolute(path)?.as_os_str().as_bytes())?;
         Ok(Self {
@@ -458,6 +249,14 @@ impl Producer {
         self.limit = self.head;
     }
 
+    /// Says that the stream may end here, as the process is about to become another program; with
+    /// `false`, that it goes on after all. Whether it can: the writer may have left meanwhile.
+    pub fn ending(&mut self, ends: bool) -> bool {
+        let Some(map) = &self.map else { return false };
+        map.word32(layout::OFF_CLOSED).store(u32::from(ends), Ordering::SeqCst);
+        ends || map.word32(layout::OFF_WRITER_GONE).load(Ordering::SeqCst) != LEFT
+    }
+
     /// For the child of a fork: forgets the ring without touching it (it is not mapped there).
     pub fn disown(&mut self) {
         std::mem::forget(self.map.take());
@@ -480,51 +279,9 @@ impl Ring {
     /// If the file cannot be made or mapped, or the disk has no room for it: the room is taken
     /// at once, because a store to a mapping of a full disk would kill the recorded program.
     pub fn create(path: &Path, cap: u64, identity: [u8; 16]) -> io::Result<Self> {
-        let page = page_size();
-        let cap = cap.max(4 * layout::EVENT_MAX as u64).max(page as u64).next_power_of_two();
-        if cap > layout::CAP_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "ring larger than 1 GiB"));
-        }
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let fd = Fd::open(path, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW)?;
-        let made = Self::fill(&fd, path, page, cap as usize, identity);
-        if made.is_err() {
-            let _ = std::fs::remove_file(path);
-        }
-        made
-    }
-
-    fn fill(fd: &Fd, path: &Path, page: usize, cap: usize, identity: [u8; 16]) -> io::Result<Self> {
-        let size = (page + cap) as i64;
-        // SAFETY: plain calls on our own descriptor.
-        let failed = unsafe {
-            libc::ftruncate(fd.0, size) != 0
-                || (libc::fallocate(fd.0, 0, 0, size) != 0
-                    && *libc::__errno_location() != libc::EOPNOTSUPP)
-        };
-        if failed {
-            return last_error();
-        }
-        let map = Map::new(fd, page, cap)?;
-        let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        map.word32(layout::OFF_VERSION).store(layout::VERSION, Ordering::Relaxed);
-        map.word32(layout::OFF_DATA).store(page as u32, Ordering::Relaxed);
-        map.word64(layout::OFF_CAP).store(cap as u64, Ordering::Relaxed);
-        map.word64(layout::OFF_CLOCK).store(clock.as_nanos() as u64, Ordering::Relaxed);
-        // SAFETY: the header page is mapped and nobody else knows the file yet.
-        unsafe {
-            ptr::copy_nonoverlapping(identity.as_ptr(), map.header.add(layout::OFF_IDENTITY), 16);
-        }
-        let mut ring = Self { map, path: path.to_owned(), tail: 0 };
-        ring.adopt();
-        fence(Ordering::SeqCst);
-        // SAFETY: as above.
-        unsafe {
-            ptr::copy_nonoverlapping(layout::MAGIC.as_ptr(), ring.map.header, 8);
-        }
+        let map = Map::create(path, cap, identity, Process::this())?;
+        let ring = Self { map, path: path.to_owned(), tail: 0 };
+        ring.map.dont_fork();
         Ok(ring)
     }
 
@@ -542,18 +299,12 @@ impl Ring {
             ));
         }
         let tail = map.word64(layout::OFF_TAIL).load(Ordering::Acquire);
-        let mut ring = Self { map, path: path.to_owned(), tail };
-        ring.adopt();
-        Ok(ring)
-    }
-
-    fn adopt(&mut self) {
-        let pid = std::process::id();
-        let start = process_state(pid).map_or(0, |(_, start)| start);
-        self.map.dont_fork();
-        self.map.word64(layout::OFF_WRITER_START).store(start, Ordering::Relaxed);
-        self.map.word32(layout::OFF_WRITER_PID).store(pid, Ordering::Release);
-        self.map.word32(layout::OFF_WRITER_GONE).store(0, Ordering::Release);
+        let this = Process::this();
+        map.dont_fork();
+        map.word64(layout::OFF_WRITER_START).store(this.start, Ordering::Relaxed);
+        map.word32(layout::OFF_WRITER_PID).store(this.pid, Ordering::Release);
+        map.word32(layout::OFF_WRITER_GONE).store(0, Ordering::Release);
+        Ok(Self { map, path: path.to_owned(), tail })
     }
 
     /// Where the ring lies.
@@ -647,9 +398,17 @@ impl Ring {
         self.map.word32(layout::OFF_PRODUCER_PID).load(Ordering::Relaxed)
     }
 
+    /// Whether the producer attached and lives.
+    #[must_use]
+    pub fn is_produced(&self) -> bool {
+        let pid = self.map.word32(layout::OFF_PRODUCER_PID).load(Ordering::Acquire);
+        let start = self.map.word64(layout::OFF_PRODUCER_START).load(Ordering::Relaxed);
+        pid != 0 && is_alive(pid, start)
+    }
+
     /// Says that nobody will read any more; a waiting producer goes on without the ring.
     pub fn leave(&self) {
-        self.map.word32(layout::OFF_WRITER_GONE).store(1, Ordering::SeqCst);
+        self.map.word32(layout::OFF_WRITER_GONE).store(LEFT, Ordering::SeqCst);
         let seq = self.map.word32(layout::OFF_SEQ);
         seq.fetch_add(1, Ordering::SeqCst);
         futex(seq, libc::FUTEX_WAKE, i32::MAX as u32, None);
@@ -658,6 +417,7 @@ impl Ring {
 
 #[cfg(test)]
 mod tests {
+    use super::process::process_state;
     use super::*;
 
     fn path(name: &str) -> PathBuf {

@@ -1,0 +1,274 @@
+//! The traces of the program's children.
+//!
+//! Children's rings are drained by a process of its own, this binary started again as
+//! `moviola __children STAGE` when the first child appears: it may have to outlive `moviola record`,
+//! which ends with the program while children go on. It ends with the last process that could still
+//! bring the recorder into another, and then removes the stage. The two talk over the server's
+//! standard streams: its input ends when the program has ended, its output is lines for the user.
+
+use super::stage::Stage;
+use crate::failure::{Failure, Outcome};
+use moviola_format::read::{Family as Tree, Trace};
+use moviola_format::ring::path_beside;
+use moviola_pipeline::family::Family;
+use moviola_pipeline::ring::Ring;
+use moviola_pipeline::writer::{Ended, Options, Writer};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Name of the hidden subcommand.
+pub const SERVER: &str = "__children";
+
+/// Naps of the server and of a ring's thread while there is little to do.
+const NAP_MIN: Duration = Duration::from_micros(500);
+const NAP_MAX: Duration = Duration::from_millis(8);
+/// How long children may take to end after the program before the user is told of them.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// How long a child may take between its number and its ring.
+const BIRTH_MAX: Duration = Duration::from_secs(5);
+/// How long a ring stays closed before its trace is finished: an exec that fails opens it again.
+const CLOSED_MIN: Duration = Duration::from_millis(20);
+
+/// The recording's side: starts the server when it is needed, and hears from it at the end.
+#[derive(Debug)]
+pub struct Children {
+    family: Family,
+    server: Option<Server>,
+    failed: Option<String>,
+}
+
+#[derive(Debug)]
+struct Server {
+    process: std::process::Child,
+    lines: BufReader<ChildStdout>,
+}
+
+/// What came of the children.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Things to tell.
+    pub warnings: Vec<String>,
+    /// Children that were still running when the program had ended.
+    pub running: usize,
+}
+
+impl Children {
+    /// No child yet.
+    pub fn new(family: Family) -> Self {
+        Self { family, server: None, failed: None }
+    }
+
+    /// To be called now and then while the program runs: one look for a file.
+    pub fn look(&mut self) {
+        if self.server.is_none() && self.failed.is_none() && self.family.is_claimed(1) {
+            self.start();
+        }
+    }
+
+    fn start(&mut self) {
+        // Not by its path: the binary may have been replaced meanwhile. A process group of its
+        // own, for Ctrl-C at the terminal is meant for the program.
+        let spawned = Command::new("/proc/self/exe")
+            .arg(SERVER)
+            .arg(&self.family.stage)
+            .current_dir("/")
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        match spawned {
+            Ok(mut process) => {
+                if let Some(lines) = process.stdout.take() {
+                    self.server = Some(Server { process, lines: BufReader::new(lines) });
+                }
+            }
+            Err(error) => self.failed = Some(format!("children's traces are not written: {error}")),
+        }
+    }
+
+    /// The program has ended: waits for the traces of the children that have ended too.
+    pub fn finish(mut self, stage: Stage) -> Told {
+        self.look();
+        let in_use = self.family.has_parents() && is_in_use(&self.family.stage);
+        if self.server.is_none() && in_use && self.failed.is_none() {
+            self.start();
+        }
+        let mut told = Told { warnings: self.failed.into_iter().collect(), running: 0 };
+        let Some(mut server) = self.server else { return told };
+        stage.keep();
+        drop(server.process.stdin.take());
+        loop {
+            let mut line = String::new();
+            match server.lines.read_line(&mut line) {
+                Ok(0) | Err(_) => {
+                    told.warnings.push("the writer of the children's traces has died".to_owned());
+                    break;
+                }
+                Ok(_) => {}
+            }
+            let line = line.trim_end_matches('\n');
+            if let Some(count) = line.strip_prefix("running ") {
+                told.running = count.parse().unwrap_or(0);
+                break;
+            }
+            told.warnings.extend(line.strip_prefix("warning ").map(str::to_owned));
+        }
+        if told.running == 0 {
+            // It is about to end, unless a program that is no Python still runs; either way it
+            // is nobody's business any more.
+            server.process.try_wait().ok();
+        }
+        told
+    }
+}
+
+/// The children's traces of the recording that a new one is going to replace.
+pub fn of_trace(trace: &Path) -> Vec<PathBuf> {
+    let Ok(old) = Trace::open(trace) else { return Vec::new() };
+    let members = Tree::of(trace, &old).members.into_iter();
+    members.filter(|member| member.parent.is_some()).map(|member| member.path).collect()
+}
+
+/// Removes traces and what is beside them; what cannot be removed stays as it is.
+pub fn remove(traces: &[PathBuf]) {
+    for trace in traces {
+        std::fs::remove_file(path_beside(trace)).ok();
+        std::fs::remove_file(trace).ok();
+    }
+}
+
+/// A child's trace in the making.
+struct Job {
+    thread: JoinHandle<Result<(), String>>,
+    /// Its process has ended: what is left is to write.
+    ended: Arc<AtomicBool>,
+}
+
+/// Runs the server.
+pub fn serve(stage: &Path) -> Outcome {
+    let family = Family::load(stage).map_err(|e| {
+        Failure::usage(format!("{SERVER} is started by `moviola record` itself ({e})"))
+    })?;
+    let over = Arc::new(AtomicBool::new(false));
+    let ends = Arc::clone(&over);
+    std::thread::spawn(move || {
+        // Nothing comes; what matters is the end, also when `moviola record` is killed.
+        std::io::stdin().lock().read_to_end(&mut Vec::new()).ok();
+        ends.store(true, Ordering::Release);
+    });
+    let mut jobs: Vec<Job> = Vec::new();
+    let mut next = 1;
+    let mut ended_at: Option<Instant> = None;
+    let mut told = false;
+    let mut nap = NAP_MIN;
+    loop {
+        while family.is_claimed(next) {
+            jobs.push(begin(&family, next));
+            next += 1;
+            nap = NAP_MIN;
+        }
+        let (done, running): (Vec<_>, Vec<_>) =
+            jobs.into_iter().partition(|job| job.thread.is_finished());
+        jobs = running;
+        for job in done {
+            if let Ok(Err(problem)) = job.thread.join() {
+                tell(&format!("warning {problem}"));
+            }
+        }
+        if over.load(Ordering::Acquire) {
+            let since = *ended_at.get_or_insert_with(Instant::now);
+            let waits = jobs.iter().any(|job| job.ended.load(Ordering::Acquire));
+            if !told && (jobs.is_empty() || (!waits && since.elapsed() > PATIENCE)) {
+                told = true;
+                tell(&format!("running {}", jobs.len()));
+            }
+            if jobs.is_empty() && !family.is_claimed(next) && !is_in_use(stage) {
+                break;
+            }
+        }
+        std::thread::sleep(nap);
+        let slow = if told { 30 * NAP_MAX } else { NAP_MAX };
+        nap = (nap * 2).min(slow);
+    }
+    std::fs::remove_dir_all(stage).ok();
+    Ok(0)
+}
+
+/// A line for `moviola record`, which may be gone.
+fn tell(line: &str) {
+    let mut out = std::io::stdout().lock();
+    out.write_all(format!("{}\n", line.replace('\n', " ")).as_bytes()).ok();
+    out.flush().ok();
+}
+
+fn begin(family: &Family, number: u32) -> Job {
+    let ended = Arc::new(AtomicBool::new(false));
+    let (family, flag) = (family.clone(), Arc::clone(&ended));
+    let thread = std::thread::spawn(move || write(&family, number, &flag));
+    Job { thread, ended }
+}
+
+/// Writes the trace of one child, from its first event to its last.
+fn write(family: &Family, number: u32, ended: &AtomicBool) -> Result<(), String> {
+    let (trace, path) = (family.trace_of(number), family.ring_of(number));
+    let cannot = |e: std::io::Error| format!("cannot write the trace {}: {e}", trace.display());
+    let since = Instant::now();
+    let ring = loop {
+        // The ring is complete once it can be opened.
+        match Ring::attach(&path) {
+            Ok(ring) => break ring,
+            Err(_) if since.elapsed() < BIRTH_MAX => std::thread::sleep(NAP_MIN),
+            // The fork failed, or the child died before it came that far.
+            Err(_) if !path.exists() => return Ok(()),
+            Err(error) => return Err(cannot(error)),
+        }
+    };
+    let mut writer = Writer::new(&trace, ring, Options::default()).map_err(cannot)?;
+    let mut nap = NAP_MIN;
+    let mut closed: Option<Instant> = None;
+    loop {
+        // What is dead or closed before a look at the ring writes nothing after it.
+        let quiet = nap == NAP_MAX || closed.is_some();
+        let dead = quiet && writer.ring().producer_pid() != 0 && !writer.ring().is_produced();
+        let progress = writer.drain();
+        closed = if writer.ring().is_closed() {
+            Some(closed.unwrap_or_else(Instant::now))
+        } else {
+            None
+        };
+        let over = dead || closed.is_some_and(|since| since.elapsed() > CLOSED_MIN);
+        ended.store(dead || closed.is_some(), Ordering::Release);
+        if over && progress.read == 0 {
+            break;
+        }
+        if progress.read > (64 << 10) {
+            nap = NAP_MIN;
+        } else {
+            std::thread::sleep(nap);
+            nap = (nap * 2).min(NAP_MAX);
+        }
+    }
+    match writer.finish(Ended::Unknown).failure {
+        Some(failure) => Err(format!("the trace {} is incomplete: {failure}", trace.display())),
+        None => Ok(()),
+    }
+}
+
+/// Whether a process runs that was started with the stage in its environment.
+fn is_in_use(stage: &Path) -> bool {
+    let wanted = [b"MOVIOLA_STAGE=", stage.as_os_str().as_bytes(), b"\0"].concat();
+    let Ok(processes) = std::fs::read_dir("/proc") else { return false };
+    processes.flatten().any(|process| {
+        process.file_name().as_bytes().iter().all(u8::is_ascii_digit)
+            && std::fs::read(process.path().join("environ"))
+                .is_ok_and(|environ| environ.windows(wanted.len()).any(|part| part == wanted))
+    })
+}
