@@ -13,3 +13,4 @@ mod signals;
 mod slices;
 mod stdin;
 mod util;
+mod values;

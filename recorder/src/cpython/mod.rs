@@ -17,6 +17,7 @@ pub mod version;
 pub mod version;
 
 pub mod gc;
+pub mod library;
 pub mod location;
 pub mod objects;
 

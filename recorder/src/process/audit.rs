@@ -145,7 +145,7 @@ unsafe fn act(rec: *mut Recorder, name: &[u8], args: &[*mut PyObject]) {
                     foreign_code(rec);
                 }
             }
-            b"ctypes.dlsym" | b"ctypes.dlsym/handle" => foreign_code(rec),
+            _ if name.starts_with(b"ctypes.") => foreign_code(rec),
             b"cpython.PyInterpreterState_New" => sub_interpreters(rec),
             _ => {}
         }

@@ -5,6 +5,7 @@ use super::contents::{Blob, Contents};
 use super::heap::Heap;
 use super::scalars::Val;
 use super::types::c_name;
+use crate::cpython::library::time;
 use crate::cpython::objects::{self as obj, Obj, Typ, rd};
 use pyo3_ffi as ffi;
 use std::ffi::{CStr, c_char};
@@ -66,6 +67,10 @@ pub unsafe fn fill_memoryview(heap: &mut Heap, parts: &mut Contents, view: Obj) 
         parts.field("format", Val::Str(format.as_ptr(), format.len().min(64)));
         let (start, size): (*const u8, isize) = (rd(view, BUFFER), rd(view, BUFFER + 16));
         let (ndim, itemsize): (i32, isize) = (rd(view, BUFFER + 36), rd(view, BUFFER + 24));
+        parts.object_field(heap, "obj", view, BUFFER + 8);
+        parts.field("itemsize", Val::Int(itemsize as i64));
+        parts.field("readonly", Val::Bool(rd::<i32>(view, BUFFER + 32) != 0));
+        parts.field("ndim", Val::Int(i64::from(ndim)));
         let strides: *const isize = rd(view, BUFFER + 56);
         let shape: *const isize = rd(view, BUFFER + 48);
         let suboffsets: *const isize = rd(view, BUFFER + 64);
@@ -88,16 +93,26 @@ pub unsafe fn fill_memoryview(heap: &mut Heap, parts: &mut Contents, view: Obj) 
     }
 }
 
-/// The text form of a naive date, time, datetime or of a timedelta.
+/// The text form of a date, time, datetime or timedelta without its time zone, and that.
 ///
 /// # Safety
-/// `object` must be alive and of one of these exact types.
-pub unsafe fn fill_datetime(parts: &mut Contents, object: Obj, typ: Typ) {
-    // SAFETY: the caller's promise.
-    let text = unsafe { datetime_text(object, c_name(typ)) };
-    if let Some(text) = text {
-        parts.text = text;
-        parts.scalar = Some(Val::Str(parts.text.as_ptr(), parts.text.len()));
+/// `object` must be alive and of one of these types, `base`, or a subclass of it.
+pub unsafe fn fill_datetime(heap: &mut Heap, parts: &mut Contents, object: Obj, base: Typ) {
+    // SAFETY: the caller's promise; the zone's field is there if `hastzinfo` is set.
+    unsafe {
+        let name = c_name(base);
+        if let Some(text) = datetime_text(object, name) {
+            parts.text = text;
+            parts.scalar = Some(Val::Str(parts.text.as_ptr(), parts.text.len()));
+        }
+        let zone = match name {
+            b"datetime.datetime" => time::DATETIME_TZINFO,
+            b"datetime.time" => time::TIME_TZINFO,
+            _ => return,
+        };
+        if rd::<u8>(object, 24) != 0 {
+            parts.object_field(heap, "tzinfo", object, zone);
+        }
     }
 }
 
@@ -107,7 +122,6 @@ unsafe fn datetime_text(object: Obj, name: &[u8]) -> Option<String> {
     unsafe {
         let byte = |at: isize| u32::from(rd::<u8>(object, 25 + at));
         let micros = |at: isize| byte(at) << 16 | byte(at + 1) << 8 | byte(at + 2);
-        let aware = rd::<u8>(object, 24) != 0;
         let year = byte(0) << 8 | byte(1);
         match name {
             b"datetime.timedelta" => {
@@ -123,12 +137,12 @@ unsafe fn datetime_text(object: Obj, name: &[u8]) -> Option<String> {
             b"datetime.date" => {
                 write!(text, "datetime.date({year}, {}, {})", byte(2), byte(3)).ok()?;
             }
-            b"datetime.datetime" if !aware => {
+            b"datetime.datetime" => {
                 let (hour, minute, second, micro) = (byte(4), byte(5), byte(6), micros(7));
                 write!(text, "datetime.datetime({year}, {}, {}, ", byte(2), byte(3)).ok()?;
                 clock(&mut text, hour, minute, second, micro, rd::<u8>(object, 35));
             }
-            b"datetime.time" if !aware => {
+            b"datetime.time" => {
                 text.push_str("datetime.time(");
                 clock(&mut text, byte(0), byte(1), byte(2), micros(3), rd::<u8>(object, 31));
             }

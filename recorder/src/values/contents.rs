@@ -148,7 +148,7 @@ pub unsafe fn contents(heap: &mut Heap, object: Obj, typ: Typ) -> Contents {
     // SAFETY: the caller's promise; offsets are those of the kind's struct.
     unsafe {
         let info = heap.type_info(typ);
-        let (kind, payload, place) = (info.kind, info.payload, info.dict);
+        let (kind, payload, place, library) = (info.kind, info.payload, info.dict, info.library);
         match kind {
             Kind::List => parts.seq = Seq::Borrowed(obj::list_items(object)),
             Kind::Tuple => parts.seq = Seq::Borrowed(obj::tuple_items(object)),
@@ -170,6 +170,7 @@ pub unsafe fn contents(heap: &mut Heap, object: Obj, typ: Typ) -> Contents {
             }
             Kind::Instance => {
                 fill_payload(heap, &mut parts, object, payload);
+                super::library::fill(heap, &mut parts, object, library);
                 fill_slots(heap, &mut parts, object, typ);
                 fill_attrs(heap, &mut parts, object, typ, place);
             }
@@ -246,10 +247,12 @@ pub unsafe fn contents(heap: &mut Heap, object: Obj, typ: Typ) -> Contents {
             }
             Kind::MappingProxy => parts.object_field(heap, "mapping", object, 16),
             Kind::SimpleNamespace => fill_attrs(heap, &mut parts, object, typ, place),
-            Kind::DateTime => super::buffers::fill_datetime(&mut parts, object, typ),
             Kind::MemoryView => super::buffers::fill_memoryview(heap, &mut parts, object),
             Kind::Array => super::buffers::fill_array(&mut parts, object),
-            Kind::Opaque | Kind::Frame | Kind::Traceback => {}
+            Kind::DateTime | Kind::Opaque => {
+                super::library::fill(heap, &mut parts, object, library);
+            }
+            Kind::Frame | Kind::Traceback => {}
         }
     }
     parts

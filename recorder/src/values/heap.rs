@@ -110,6 +110,8 @@ pub struct Heap {
     pub synthetic: Vec<(u64, Vec<Obj>)>,
     /// Buffers -> known memory views of them.
     pub views: FxHashMap<usize, Vec<usize>>,
+    /// Arrays whose numbers C code may change unseen.
+    pub arrays: super::arrays::Watched,
     /// Names that no Python object holds.
     pub names: FxHashMap<Vec<u8>, &'static [u8]>,
     /// Top-level names of the standard library.
@@ -150,6 +152,7 @@ impl Heap {
             empty_cells: Vec::new(),
             synthetic: Vec::new(),
             views: FxHashMap::default(),
+            arrays: super::arrays::Watched::default(),
             names: FxHashMap::default(),
             stdlib: FxHashSet::default(),
             budget: CAPTURE_BUDGET,
@@ -175,6 +178,7 @@ impl Heap {
         !self.active.is_empty()
             || !self.pending.is_empty()
             || !self.awaited.is_empty()
+            || !self.arrays.is_empty()
             || self.building.is_on()
     }
 

@@ -6,12 +6,14 @@
 //! Nothing here runs the program's code, keeps its objects alive or makes objects of its own.
 #![allow(unsafe_code)]
 
+mod arrays;
 mod buffers;
 mod capture;
 mod classes;
 mod contents;
 mod deaths;
 pub mod heap;
+mod library;
 pub mod scalars;
 mod types;
 pub mod watch;

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::heap::Heap;
+use super::library::Library;
 use super::scalars::utf8;
 use crate::cpython::objects::{self as obj, Chars, DictIter, Obj, Typ, rd};
 use moviola_format::event::Kind;
@@ -79,6 +80,8 @@ pub struct TypeInfo {
     pub exact: bool,
     /// What a built-in base stores.
     pub payload: Payload,
+    /// What a C type of the standard library stores.
+    pub library: Library,
     /// Where the attributes are.
     pub dict: DictPlace,
     /// Names and offsets of the slots.
@@ -322,6 +325,7 @@ unsafe fn classify(typ: Typ) -> TypeInfo {
             kind: Kind::Opaque,
             exact: false,
             payload: payload(typ),
+            library: Library::of(typ),
             dict: DictPlace::None,
             slots: Vec::new(),
         };

@@ -64,7 +64,13 @@ impl Eval<'_> {
                 if let Some(value) = self.enum_attribute(value, &class, &state, name)? {
                     return Ok(value);
                 }
-                if let Some(method) = self.container_method(value, name)? {
+                if let Some(value) = self.library_attribute(value, &owner, &state, name)? {
+                    return Ok(value);
+                }
+                // What Counter defines itself does other things than dict's methods.
+                if !owner.is("collections", "Counter")
+                    && let Some(method) = self.container_method(value, name)?
+                {
                     return Ok(method);
                 }
                 return unsupported(format!(
@@ -436,6 +442,9 @@ impl Eval<'_> {
         }
         if let Some(found) = entry(state.attrs.as_ref(), name) {
             return self.recorded(found);
+        }
+        if let Some(found) = self.buffer_attribute(value, &state, name)? {
+            return Ok(found);
         }
         match (state.kind, name) {
             (Kind::Function | Kind::SimpleNamespace | Kind::Partial, "__dict__") => {

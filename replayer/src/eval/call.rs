@@ -104,7 +104,14 @@ impl Eval<'_> {
         match function {
             Val::Function(name) => self.call_builtin(Args { name, list, keywords }),
             Val::Type(name) => self.construct(Args { name, list, keywords }),
-            Val::Method(method) => self.call_method(&method.0, &method.1, list, keywords),
+            Val::Method(method) => {
+                if keywords.is_empty()
+                    && let Some(value) = self.library_call(&method.0, &method.1, &list)?
+                {
+                    return Ok(value);
+                }
+                self.call_method(&method.0, &method.1, list, keywords)
+            }
             Val::Bound(bound) => {
                 let name = self.attribute(&Val::Ref(bound.1), "__qualname__");
                 self.not_run(name)
@@ -127,6 +134,10 @@ impl Eval<'_> {
                     Kind::Builtin => self.call_recorded_builtin(*id, list, keywords),
                     Kind::Function | Kind::Method => {
                         self.not_run(self.attribute(function, "__qualname__"))
+                    }
+                    Kind::WeakRef if list.is_empty() && keywords.is_empty() => {
+                        self.no_method(function, "__call__")?;
+                        self.referent(&*self.state(*id)?)
                     }
                     Kind::Partial | Kind::Opaque | Kind::StaticMethod => {
                         unsupported("recorded callables are not run")
@@ -652,6 +663,9 @@ impl Eval<'_> {
                     Some(text) => Ok(text.into_bytes()),
                     None => unsupported("the text of this time"),
                 };
+            }
+            if let Some(text) = self.library_text(value)? {
+                return Ok(text.into_bytes());
             }
             if class != 0 {
                 self.no_str_method(value)?;

@@ -205,6 +205,9 @@ impl Eval<'_> {
         if let Some(result) = self.equal_dates(&x, &y)? {
             return Ok(result);
         }
+        if let Some(order) = self.exact_order(&x, &y)? {
+            return Ok(order.is_eq());
+        }
         self.no_method(&x, "__eq__")?;
         self.no_method(&y, "__eq__")?;
         if let (Some(kind), Some(other)) = (self.container(&x)?, self.container(&y)?) {
@@ -452,6 +455,9 @@ impl Eval<'_> {
         }
         if let Some(result) = self.order_dates(&x, &y)? {
             return Ok(decide(result));
+        }
+        if let Some(order) = self.exact_order(&x, &y)? {
+            return Ok(decide(order));
         }
         self.no_method(&x, method)?;
         self.no_method(&y, mirrored)?;

@@ -4,8 +4,9 @@
 use super::error::{R, unknown, unsupported};
 use super::run::Eval;
 use super::val::Val;
-use crate::show::class::Class;
+use crate::show::class::{Class, field};
 use moviola_format::event::Kind;
+use moviola_format::read::ObjectState;
 use std::cmp::Ordering;
 
 const FIELDS: [&str; 7] = ["year", "month", "day", "hour", "minute", "second", "microsecond"];
@@ -103,11 +104,18 @@ impl Eval<'_> {
                 return Ok(None);
             }
         }
-        let state = self.state(*id)?;
+        self.any_date(&*self.state(*id)?)
+    }
+
+    /// As [`Eval::date`], of an instance of a subclass too.
+    pub(super) fn any_date(&self, state: &ObjectState) -> R<Option<Date>> {
         let text =
             state.scalar.as_ref().and_then(|value| crate::show::class::text(value, self.objects));
         match text {
-            Some(text) => Ok(Date::parse(&text)),
+            Some(text) => Ok(Date::parse(&text).map(|mut date| {
+                date.zoned |= field(state, "tzinfo").is_some();
+                date
+            })),
             None => unknown("no contents in the trace"),
         }
     }

@@ -107,6 +107,9 @@ impl Eval<'_> {
 
     /// `value[index]`.
     pub(super) fn item(&self, value: &Val, index: &Val) -> R<Val> {
+        if let Some(found) = self.library_item(value, index)? {
+            return Ok(found);
+        }
         let found = self.scalar(value, "__getitem__")?;
         match &found {
             Val::Str(text) => return self.text_item(text, index),

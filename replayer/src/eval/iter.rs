@@ -72,6 +72,9 @@ impl Eval<'_> {
             },
             Val::Unknown(reason) => return unknown(&reason),
             Val::Ref(id) => {
+                if let Some(stand_in) = self.stand_in(value)? {
+                    return self.length(&stand_in);
+                }
                 self.no_method(value, "__len__")?;
                 match self.container(value)? {
                     Some(Kind::List | Kind::Tuple | Kind::Set | Kind::FrozenSet | Kind::Deque) => {
@@ -149,6 +152,10 @@ impl Eval<'_> {
 
     /// The elements that iteration gives; unknown ones stand as such.
     pub(super) fn iterate(&self, value: &Val) -> R<Vec<Val>> {
+        self.no_numpy(value)?;
+        if let Some(stand_in) = self.stand_in(value)? {
+            return self.nested(|| self.iterate(&stand_in));
+        }
         let out = match self.scalar(value, "__iter__")? {
             Val::Str(text) => {
                 let mut out = Vec::new();

@@ -15,6 +15,7 @@ mod format;
 mod item;
 mod iter;
 mod key;
+mod library;
 mod method;
 mod percent;
 mod plain;
@@ -31,7 +32,9 @@ pub use syntax::{Input, classify};
 pub use val::Val;
 
 pub(crate) use compare::order;
-pub(crate) use plain::{dict_items, plain, plain_object, scalar_payload};
+pub(crate) use plain::{
+    dict_items, plain, plain_object, plain_value, scalar_payload, viewed_items,
+};
 pub(crate) use strings::is_space;
 
 use crate::show::{Limits, Objects, Shown, pprint_value, repr_value};

@@ -93,3 +93,14 @@ pub(crate) fn dict_items(state: &ObjectState, objects: &dyn Objects) -> Items {
     .filter(|(_, value)| *value != OwnedValue::Unbound)
     .collect()
 }
+
+/// A recorded value as a plain one, if it is.
+pub(crate) fn plain_value(value: &OwnedValue, objects: &dyn Objects) -> Val {
+    plain(&Val::from(value), objects)
+}
+
+/// The items that a recorded view of a dict shows.
+pub(crate) fn viewed_items(state: &ObjectState, objects: &dyn Objects) -> Option<Items> {
+    let OwnedValue::Ref(id) = field(state, "<viewed>")? else { return None };
+    Some(dict_items(&*known(objects.object(*id).ok()?).ok()?, objects))
+}

@@ -533,6 +533,9 @@ impl<'s> Eval<'s> {
             }
             return Ok(out);
         }
+        if kind == Kind::Opaque {
+            return Ok(self.library_number(value)?.unwrap_or_else(|| value.clone()));
+        }
         if kind != Kind::Instance {
             return Ok(value.clone());
         }
@@ -546,7 +549,9 @@ impl<'s> Eval<'s> {
         if !wanted {
             return Ok(value.clone());
         }
-        self.no_method(value, method)?;
+        if facts.is_open() || facts.module != "numpy" {
+            self.no_method(value, method)?;
+        }
         let state = self.state(*id)?;
         let out = match kind {
             Some(kind) => super::scalar_payload(&state, kind),

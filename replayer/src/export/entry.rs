@@ -11,6 +11,37 @@ use moviola_format::event::Kind;
 use moviola_format::read::OwnedValue;
 use std::fmt::Write as _;
 
+/// Fields that C types store, apart from the slots of a class statement.
+fn is_c_field(name: &[u8]) -> bool {
+    const FIELDS: [&[u8]; 24] = [
+        b"maxlen",
+        b"default_factory",
+        b"tzinfo",
+        b"key",
+        b"pattern",
+        b"flags",
+        b"groups",
+        b"string",
+        b"re",
+        b"pos",
+        b"endpos",
+        b"lastindex",
+        b"name",
+        b"default",
+        b"var",
+        b"old_value",
+        b"__origin__",
+        b"__args__",
+        b"_state",
+        b"_result",
+        b"_exception",
+        b"_coro",
+        b"_fut_waiter",
+        b"_must_cancel",
+    ];
+    name.starts_with(b"<") || FIELDS.contains(&name)
+}
+
 /// Modules of the standard library whose classes are expanded like the program's own.
 const EXPANDED: [&str; 6] =
     ["collections", "enum", "dataclasses", "types", "fractions", "argparse"];
@@ -482,7 +513,7 @@ impl<'a> Snapshot<'a> {
             facts.map_or("datetime.datetime".into(), |facts| String::from_utf8_lossy(&facts.name));
         let repr = object.scalar.as_ref().and_then(|value| text(self.heap, value));
         match repr {
-            Some(repr) if !repr.contains("tzinfo=") => {
+            Some(repr) if object.field("tzinfo").is_none() && !repr.contains("tzinfo=") => {
                 let _ =
                     write!(out, "[\"datetime\",\"{}\",", name.rsplit('.').next().unwrap_or(&name));
                 json::string(out, repr.as_bytes());
@@ -586,7 +617,7 @@ impl<'a> Snapshot<'a> {
             });
             let user = match definer {
                 Some(class) => self.class_facts(class).user,
-                None => facts.user && name != b"maxlen" && name != b"default_factory",
+                None => facts.user && !is_c_field(name),
             };
             if user {
                 slots.push((name, value));

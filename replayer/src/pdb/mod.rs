@@ -50,9 +50,18 @@ impl Output {
         self.lines.extend(text.as_ref().split('\n').map(|line| escape(line, Layout::Lines)));
     }
 
-    /// The text of a value: one line, whatever it holds.
+    /// The text of a value: one line, whatever it holds, but for the indented rows of an array.
     fn say_value(&mut self, text: &str) {
-        self.lines.push(escape(text, Layout::OneLine));
+        let mut rest = text;
+        for (end, _) in text.match_indices('\n') {
+            let after = &text[end..];
+            let from = text.len() - rest.len();
+            if after.trim_start_matches('\n').starts_with("      ") && end >= from {
+                self.lines.push(escape(&text[from..end], Layout::OneLine));
+                rest = &after[1..];
+            }
+        }
+        self.lines.push(escape(rest, Layout::OneLine));
     }
 
     /// An error, marked as pdb marks it.

@@ -387,6 +387,13 @@ fn is_harmless(facts: &Facts, name: &str) -> bool {
                             | "__and__"
                             | "__pos__"
                             | "__neg__"
+                            | "copy"
+                            | "elements"
+                            | "fromkeys"
+                            | "most_common"
+                            | "subtract"
+                            | "total"
+                            | "update"
                     ))
         }
         "enum" => match name {

@@ -114,17 +114,17 @@ impl Writer<'_> {
                 });
             }
             Kind::SimpleNamespace => self.namespace(id, state),
-            Kind::DateTime => match &state.scalar {
-                Some(OwnedValue::Str(text)) => {
-                    let text = String::from_utf8_lossy(text).into_owned();
-                    self.out.push_str(&text);
+            Kind::DateTime => {
+                if !self.date(state, None) {
+                    self.instance(id, state);
                 }
-                Some(value @ OwnedValue::Ref(_)) => match text(value, self.objects) {
-                    Some(text) => self.out.push_str(&text),
-                    None => self.unknown("no contents in the trace"),
-                },
-                _ => self.instance(id, state),
-            },
+            }
+            Kind::WeakRef if state.class == 0 => self.weak(state),
+            Kind::MemoryView => {
+                self.exact = false;
+                let released = field(state, "released").is_some();
+                self.out.push_str(if released { "<released memory>" } else { "<memory>" });
+            }
             Kind::Property | Kind::StaticMethod | Kind::ClassMethod => self.wrapper(id, state),
             Kind::Partial => self.partial(id, state),
             Kind::Array => self.array(state),
@@ -311,7 +311,17 @@ impl Writer<'_> {
             let _ = write!(self.out, "array('{code}')");
             return;
         }
-        if !(1..=8).contains(&size) || "uw".contains(code.as_str()) {
+        if size == 4 && matches!(code.as_str(), "u" | "w") {
+            let points: Vec<u32> = blob
+                .chunks_exact(4)
+                .map(|item| u32::from_le_bytes([item[0], item[1], item[2], item[3]]))
+                .collect();
+            let _ = write!(self.out, "array('{code}', ");
+            self.value(&Val::Str(super::text::from_points(&points).into()));
+            self.out.push(')');
+            return;
+        }
+        if !(1..=8).contains(&size) {
             self.exact = false;
             let _ = write!(self.out, "<array.array {code} of {} bytes>", blob.len());
             return;
@@ -362,7 +372,7 @@ impl Writer<'_> {
             Repr::NamedTuple(names) => self.named_tuple(id, &class, &names),
             Repr::Enum => self.enum_member(id, state, &class),
             Repr::Counter => self.counter(id, state, &class),
-            Repr::Path => match path_text(state, self) {
+            Repr::Path => match super::library::path_text(state, self.objects) {
                 Some(text) => {
                     let _ = write!(self.out, "{}(", class.name());
                     self.value(&Val::str(&text));
@@ -383,6 +393,11 @@ impl Writer<'_> {
                 Some(value @ OwnedValue::Complex(..)) => self.owned(value),
                 _ => self.structural(id, state, &class),
             },
+            Repr::Library(module, qualname) => {
+                if !self.library(id, state, &class, (&module, &qualname)) {
+                    self.structural(id, state, &class);
+                }
+            }
             Repr::Structural => self.structural(id, state, &class),
         }
     }
@@ -395,6 +410,9 @@ impl Writer<'_> {
                 _ => Repr::Structural,
             };
         };
+        if field(state, "<numpy>").is_some() && !facts.is_open() {
+            return Repr::Library(facts.module.clone(), facts.qualname.clone());
+        }
         for base in class.mro(self.objects).unwrap_or_default() {
             let Class::Recorded(base) = base else { break };
             if base.is_open() {
@@ -432,14 +450,20 @@ impl Writer<'_> {
                     if state.kind == Kind::Exception {
                         return Repr::Exception;
                     }
+                    if field(state, "<viewed>").is_some() {
+                        return Repr::Library("builtins".into(), name.into());
+                    }
                     return kind_of(name).map_or(Repr::Structural, Repr::Payload);
                 }
                 ("collections", "OrderedDict") => return Repr::Payload(Kind::OrderedDict),
                 ("collections", "defaultdict") => return Repr::Payload(Kind::DefaultDict),
                 ("collections", "deque") => return Repr::Payload(Kind::Deque),
+                ("uuid", "SafeUUID") | ("http", "HTTPStatus") | ("signal", "Signals") => {
+                    return Repr::Enum;
+                }
                 // Standard library exceptions rarely have a `__repr__` of their own.
                 _ if state.kind == Kind::Exception => {}
-                _ => return Repr::Structural,
+                (module, qualname) => return Repr::Library(module.into(), qualname.into()),
             }
         }
         if state.kind == Kind::Exception && !facts.is_open() {
@@ -572,7 +596,7 @@ impl Writer<'_> {
     fn structural(&mut self, id: u64, state: &ObjectState, class: &Class) {
         self.exact = false;
         let name = class.full_name();
-        if state.kind == Kind::Opaque && name != "object" {
+        if state.kind == Kind::Opaque && name != "object" && state.fields.is_none() {
             let reason = moviola_format::event::Reason::Opaque.text();
             let _ = write!(self.out, "<{name}, contents not recorded: {reason}>");
             return;
@@ -647,6 +671,8 @@ enum Repr {
     Namespace,
     Payload(Kind),
     Float,
+    /// As a class of the standard library, module and name, writes it.
+    Library(String, String),
     Structural,
 }
 
@@ -722,50 +748,4 @@ pub(super) fn is_generated(writer: &Writer<'_>, function: &OwnedValue) -> bool {
 fn enum_like(writer: &Writer<'_>, class: &Class, found: &OwnedValue) -> bool {
     class.derives_named("enum", "Enum", writer.objects)
         && writer.code_file(found).is_some_and(|file| file.ends_with("/enum.py"))
-}
-
-/// `str` of a POSIX path, from what `pathlib` keeps in it.
-fn path_text(state: &ObjectState, writer: &Writer<'_>) -> Option<String> {
-    let part = |name| field(state, name).or_else(|| entry(state.attrs.as_ref(), name));
-    let objects = writer.objects;
-    if let Some(whole) = part("_str").and_then(|whole| text(whole, objects)) {
-        return Some(whole);
-    }
-    let texts = |name| -> Option<Vec<String>> {
-        elements(part(name), objects)?.iter().map(|one| text(one, objects)).collect()
-    };
-    let plain = |root: &str, parts: &[String]| {
-        if root.is_empty() && parts.is_empty() {
-            return ".".to_owned();
-        }
-        format!("{root}{}", parts.join("/"))
-    };
-    if let Some(parts) = texts("_parts") {
-        // 3.11: the first part is the root, if there is one.
-        return Some(match parts.split_first() {
-            Some((root, rest)) if root.starts_with('/') => plain(root, rest),
-            _ => plain("", &parts),
-        });
-    }
-    // Later versions keep the arguments and split them when asked.
-    let mut joined = String::new();
-    for raw in texts("_raw_paths")? {
-        if raw.starts_with('/') {
-            joined = raw;
-        } else if joined.is_empty() || joined.ends_with('/') {
-            joined.push_str(&raw);
-        } else {
-            joined.push('/');
-            joined.push_str(&raw);
-        }
-    }
-    let slashes = joined.len() - joined.trim_start_matches('/').len();
-    let root = match slashes {
-        0 => "",
-        2 => "//",
-        _ => "/",
-    };
-    let parts: Vec<String> =
-        joined.split('/').filter(|one| !one.is_empty() && *one != ".").map(str::to_owned).collect();
-    Some(plain(root, &parts))
 }

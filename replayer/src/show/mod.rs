@@ -5,6 +5,8 @@
 pub mod class;
 mod escape;
 mod instance;
+pub(crate) mod library;
+pub(crate) mod numpy;
 mod pprint;
 mod printable;
 mod repr;

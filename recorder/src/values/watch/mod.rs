@@ -17,6 +17,7 @@ pub mod dict;
 pub mod dict_slots;
 #[cfg(Py_3_13)]
 mod frame_locals;
+pub mod futures;
 pub mod list;
 pub mod namespace;
 pub mod patch;
@@ -26,6 +27,7 @@ mod tuples;
 pub mod wrap;
 
 use super::capture;
+use super::library::{Library, future_signature};
 use super::types::Payload;
 use crate::cpython::objects::{self as obj, Obj, Typ, rd};
 use crate::rec::{Recorder, recorder};
@@ -61,7 +63,9 @@ pub struct Active {
 unsafe fn signature(rec: *mut Recorder, object: Obj) -> [usize; 3] {
     // SAFETY: the object of a change under way is held by the caller of the hook.
     unsafe {
-        match (*rec).heap.type_info(ffi::Py_TYPE(object)).payload {
+        let info = (*rec).heap.type_info(ffi::Py_TYPE(object));
+        let library = info.library;
+        match info.payload {
             Payload::List => [rd(object, 16), rd(object, 24), 0],
             Payload::Set => [rd(object, 16), rd(object, 24), rd(object, 40)],
             Payload::Dict | Payload::OrderedDict | Payload::DefaultDict => {
@@ -69,6 +73,9 @@ unsafe fn signature(rec: *mut Recorder, object: Obj) -> [usize; 3] {
             }
             Payload::Deque => [rd(object, 16), rd(object, 56), 0],
             Payload::ByteArray => [rd(object, 16), rd(object, 40), 0],
+            Payload::None if matches!(library, Library::Future | Library::Task) => {
+                future_signature(object, library)
+            }
             _ => [0; 3],
         }
     }
@@ -228,6 +235,7 @@ pub unsafe fn flush(rec: *mut Recorder) {
             building::look(rec);
         }
         (*rec).heap.awaited.retain(|name| !patch::see_module(name));
+        super::arrays::look(rec);
         (*rec).heap.dirty = (*rec).heap.has_work();
     }
 }

@@ -5,14 +5,16 @@
 #[cfg(Py_3_13)]
 use super::frame_locals;
 use super::wrap::{Call, Hook, Shape, replace, replacement};
-use super::{attr, bytes, cfuncs, deque, list, reread, reread_always, set};
+use super::{attr, bytes, cfuncs, deque, futures, list, reread, reread_always, set};
 use crate::cpython::objects::{self as obj, DictIter, Typ, rd};
 use crate::rec::Recorder;
 use pyo3_ffi as ffi;
 use std::mem::offset_of;
 
-#[cfg(Py_3_13)]
 unsafe extern "C" {
+    static mut PyContext_Type: ffi::PyTypeObject;
+    static mut PyContextVar_Type: ffi::PyTypeObject;
+    #[cfg(Py_3_13)]
     static mut PyFrameLocalsProxy_Type: ffi::PyTypeObject;
 }
 
@@ -315,6 +317,8 @@ pub unsafe fn install() -> Result<(), &'static str> {
         methods(set, SET);
         methods(bytearray, BYTEARRAY);
         methods(view, VIEW);
+        methods(&raw mut PyContext_Type, &[(b"run", futures::run as Hook)]);
+        methods(&raw mut PyContextVar_Type, &[(b"reset", futures::reset as Hook)]);
         methods(&raw mut ffi::PyBaseObject_Type, OBJECT);
         methods(&raw mut ffi::PyCode_Type, CODE);
         let mut swap = Swap::default();
@@ -486,6 +490,24 @@ unsafe fn see_class(typ: Typ, swap: &mut Swap) {
             b"types.SimpleNamespace" => {
                 swap.add(typ, INIT, reread_always);
                 apply_all(typ, swap);
+            }
+            b"_asyncio.Future" | b"_asyncio.Task" => {
+                methods(typ, futures::METHODS);
+                swap.add(typ, INIT, futures::method);
+                apply_all(typ, swap);
+                futures::see_steps(&all_types());
+            }
+            // Its shape can be set; its numbers are compared before every event.
+            b"numpy.ndarray" => {
+                methods(typ, &[(b"resize", reread_always as Hook)]);
+                for name in [b"shape" as &[u8], b"strides", b"dtype"] {
+                    let getset = obj::dict_find(dict, name);
+                    if !getset.is_null() && ffi::Py_TYPE(getset) == &raw mut ffi::PyGetSetDescr_Type
+                    {
+                        let def: *mut ffi::PyGetSetDef = rd(getset, 40);
+                        replace((&raw mut (*def).set).cast(), Shape::Slot, reread_always);
+                    }
+                }
             }
             name if super::tuples::refills(name) => {
                 let next = Shape::Two;
