@@ -56,6 +56,7 @@ impl Place {
         }
         let parent = parent.parse().unwrap_or(0);
         let number = family.claim_child(parent)?;
+        family.note_born(number);
         Ok(Self { family, number, parent, forked: false })
     }
 

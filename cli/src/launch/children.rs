@@ -225,8 +225,16 @@ fn write(family: &Family, number: u32, ended: &AtomicBool) -> Result<(), String>
         // The ring is complete once it can be opened.
         match Ring::attach(&path) {
             Ok(ring) => break ring,
+            Err(_) if family.process(number).is_some_and(|process| !process.is_alive()) => {
+                // It died before there was anything to record; or just after, and left a ring.
+                if let Ok(ring) = Ring::attach(&path) {
+                    break ring;
+                }
+                remove(&[trace]);
+                return Ok(());
+            }
             Err(_) if since.elapsed() < BIRTH_MAX => std::thread::sleep(NAP_MIN),
-            // The fork failed, or the child died before it came that far.
+            // The fork failed.
             Err(_) if !path.exists() => return Ok(()),
             Err(error) => return Err(cannot(error)),
         }

@@ -114,6 +114,23 @@ impl Family {
         self.claim_path(number).is_symlink()
     }
 
+    /// Says which process a number has become, if another one took the number for it.
+    pub fn note_born(&self, number: u32) {
+        // Without it, it only takes longer to see that the process died early.
+        let _ = symlink(std::process::id().to_string(), self.born_path(number));
+    }
+
+    fn born_path(&self, number: u32) -> PathBuf {
+        self.stage.join(format!("born-{number}"))
+    }
+
+    /// The process that has a number; `None` while it is not there yet.
+    #[must_use]
+    pub fn process(&self, number: u32) -> Option<Process> {
+        let target = std::fs::read_link(self.born_path(number)).ok()?;
+        Some(Process { pid: target.to_str()?.parse().ok()?, start: 0 })
+    }
+
     /// Says that there are or were children.
     pub fn note_parent(&self) {
         // It is there already, or the recording is over.

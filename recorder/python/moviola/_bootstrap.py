@@ -17,6 +17,16 @@ def _boot():
     environ = os.environ
     stage = environ.get("MOVIOLA_STAGE")
     if stage is None:
+        # Somebody between took the variable away and left the path.
+        boot = os.path.dirname(__file__)
+        path = environ.get("PYTHONPATH", "")
+        if path == boot:
+            del environ["PYTHONPATH"]
+        elif path.startswith(boot + ":"):
+            environ["PYTHONPATH"] = path[len(boot) + 1 :]
+        environ.pop("MOVIOLA_PARENT", None)
+        environ.pop("MOVIOLA_OLDPP", None)
+        _forget(boot)
         return
     path = None
     if sys.version_info >= (3, 11) and sys.implementation.name == "cpython":
@@ -43,12 +53,7 @@ def _boot():
         environ["PYTHONPATH"] = old_path
     else:
         data[b"PYTHONPATH"] = os.fsencode(old_path)
-    boot = stage + "/boot.zip"
-    sys.path[:] = [p for p in sys.path if p != boot]
-    sys.path_importer_cache.pop(boot, None)
-    if "zipimport" in modules:
-        modules["zipimport"]._zip_directory_cache.pop(boot, None)
-    modules.pop("sitecustomize", None)
+    _forget(stage + "/boot.zip")
     if path is None:
         return
     try:
@@ -68,8 +73,18 @@ def _boot():
         os.write(2, text.encode("utf-8", "backslashreplace"))
 
 
+def _forget(boot):
+    import sys
+
+    sys.path[:] = [p for p in sys.path if p != boot]
+    sys.path_importer_cache.pop(boot, None)
+    if "zipimport" in sys.modules:
+        sys.modules["zipimport"]._zip_directory_cache.pop(boot, None)
+    sys.modules.pop("sitecustomize", None)
+
+
 _boot()
-del _boot
+del _boot, _forget
 # The user's own sitecustomize, if there is one. If there is none, the ImportError is the one that
 # `site` expects, and this module is not kept either.
 import sitecustomize  # noqa: E402

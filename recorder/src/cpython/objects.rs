@@ -78,6 +78,8 @@ pub const HAVE_GC: u64 = 1 << 14;
 pub const LIST_SUBCLASS: u64 = 1 << 25;
 /// Type flag: `tuple` or a subclass of it.
 pub const TUPLE_SUBCLASS: u64 = 1 << 26;
+/// Type flag: `bytes` or a subclass of it.
+pub const BYTES_SUBCLASS: u64 = 1 << 27;
 /// Type flag: `str` or a subclass of it.
 pub const UNICODE_SUBCLASS: u64 = 1 << 28;
 /// Type flag: `BaseException` or a subclass of it.

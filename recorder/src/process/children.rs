@@ -5,7 +5,7 @@
 //! a child: it is not even mapped there.
 #![allow(unsafe_code)]
 
-use super::environ::{self, Copy};
+use super::environ::{self, Copy, Hidden};
 use super::wrap::{Gil, find, here, wrap};
 use crate::cpython::objects::{self as obj, Obj};
 use crate::guard::{call_original, guarded};
@@ -52,6 +52,7 @@ unsafe fn go_on(rec: *mut Recorder, number: u32) {
         let parent = &(*rec).place;
         let place =
             Place { family: parent.family.clone(), number, parent: parent.number, forked: true };
+        place.family.note_born(number);
         match place.producer() {
             Ok(producer) => {
                 place.tell_children();
@@ -204,7 +205,7 @@ forks! {
 /// A program is about to be started with an argument list, and an environment unless it is null
 /// or None. Gives the environment to use instead, if it needs another.
 unsafe fn before_spawn(program: Obj, argv: Obj, env: Obj, list: bool) -> Copy {
-    let unchanged = Copy { object: std::ptr::null_mut() };
+    let unchanged = Copy::none();
     let rec = here();
     // SAFETY: the arguments are alive, the recorder too.
     unsafe {
@@ -215,6 +216,7 @@ unsafe fn before_spawn(program: Obj, argv: Obj, env: Obj, list: bool) -> Copy {
         if is_isolated(program, argv) {
             (*rec).enter();
             (*rec).gap("a child that was started with -I, -E or -S is not recorded");
+            return Copy::hiding(Hidden::begin(rec));
         }
         if env.is_null() || env == pyo3_ffi::Py_None() {
             return unchanged;
@@ -338,7 +340,7 @@ const FORK_EXEC: [usize; 4] = [0, 1, 5, 21];
 unsafe fn before_fork_exec(args: &[Obj]) -> Copy {
     let [argv, programs, env, preexec] = FORK_EXEC;
     if args.len() <= preexec {
-        return Copy { object: std::ptr::null_mut() };
+        return Copy::none();
     }
     // SAFETY: the arguments are alive.
     unsafe {
@@ -472,7 +474,7 @@ unsafe extern "C" fn execv(slf: Obj, args: *mut Obj, count: Py_ssize_t) -> Obj {
         if count != 2 {
             return original(slf, args, count);
         }
-        before_spawn(*args, *args.add(1), std::ptr::null_mut(), false);
+        let _copy = before_spawn(*args, *args.add(1), std::ptr::null_mut(), false);
         let announced = before_exec(*args);
         let result = original(slf, args, count);
         after_exec(announced);

@@ -46,6 +46,24 @@ impl Drop for Own {
 pub struct Copy {
     /// The copy, null if none was made: then the child gets what the program gave.
     pub object: Obj,
+    /// C's environment is without the variables as long as this lives.
+    _hidden: Option<Hidden>,
+}
+
+impl Copy {
+    /// None.
+    pub const fn none() -> Self {
+        Self { object: std::ptr::null_mut(), _hidden: None }
+    }
+
+    /// None, and C's environment hidden.
+    pub const fn hiding(hidden: Hidden) -> Self {
+        Self { object: std::ptr::null_mut(), _hidden: Some(hidden) }
+    }
+
+    const fn of(object: Obj) -> Self {
+        Self { object, _hidden: None }
+    }
 }
 
 impl Drop for Copy {
@@ -66,7 +84,7 @@ impl Drop for Copy {
 /// Needs the GIL.
 #[cfg(not(Py_3_12))]
 pub unsafe fn drop_own(object: Obj) {
-    drop(Copy { object });
+    drop(Copy::of(object));
 }
 
 /// A copy of a tuple with another item; null if there is no memory.
@@ -137,7 +155,7 @@ unsafe fn bytes(data: &[u8]) -> Obj {
 /// # Safety
 /// `list` must be alive; needs the GIL.
 pub unsafe fn with_variables_list(rec: *mut Recorder, list: Obj) -> Copy {
-    let none = Copy { object: std::ptr::null_mut() };
+    let none = Copy::none();
     // SAFETY: the caller's promise; new references go into the new list or are dropped.
     unsafe {
         let typ = Py_TYPE(list);
@@ -156,7 +174,7 @@ pub unsafe fn with_variables_list(rec: *mut Recorder, list: Obj) -> Copy {
         };
         let old = items.iter().find_map(is_path).map(<[u8]>::to_vec);
         let _own = Own::begin();
-        let copy = Copy { object: ffi::PyList_New(0) };
+        let copy = Copy::of(ffi::PyList_New(0));
         if copy.object.is_null() {
             ffi::PyErr_Clear();
             return none;
@@ -183,7 +201,7 @@ pub unsafe fn with_variables_list(rec: *mut Recorder, list: Obj) -> Copy {
 /// # Safety
 /// `mapping` must be alive; needs the GIL.
 pub unsafe fn with_variables(rec: *mut Recorder, mapping: Obj) -> Copy {
-    let none = Copy { object: std::ptr::null_mut() };
+    let none = Copy::none();
     // SAFETY: the caller's promise; new references are put into the copy and dropped.
     unsafe {
         let dict =
@@ -197,7 +215,7 @@ pub unsafe fn with_variables(rec: *mut Recorder, mapping: Obj) -> Copy {
             return none;
         }
         let _own = Own::begin();
-        let copy = Copy { object: ffi::PyDict_Copy(dict) };
+        let copy = Copy::of(ffi::PyDict_Copy(dict));
         let mut failed = copy.object.is_null();
         for (name, value) in variables(&*rec, old) {
             let value = bytes(&value);
@@ -217,6 +235,45 @@ pub unsafe fn with_variables(rec: *mut Recorder, mapping: Obj) -> Copy {
             return none;
         }
         copy
+    }
+}
+
+/// Until this is dropped, C's environment is what the program's is: for a child that is told to look
+/// at no variable, and would see them all.
+pub struct Hidden(Vec<(OsString, OsString)>);
+
+impl Hidden {
+    /// Begins such a time.
+    ///
+    /// # Safety
+    /// Needs the GIL.
+    pub unsafe fn begin(rec: *mut Recorder) -> Self {
+        let named = |name: &[u8]| OsString::from_vec(name.to_vec());
+        // SAFETY: the caller's promise; the recorder is alive.
+        unsafe {
+            let old = std::env::var_os("MOVIOLA_OLDPP");
+            let path = old.clone().map(OsString::into_vec);
+            let all: Vec<(OsString, OsString)> = variables(&*rec, path)
+                .into_iter()
+                .map(|(name, value)| (named(name), OsString::from_vec(value)))
+                .collect();
+            for (name, _) in &all {
+                std::env::remove_var(name);
+            }
+            if let Some(old) = old {
+                std::env::set_var(named(PATH), old);
+            }
+            Self(all)
+        }
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        for (name, value) in &self.0 {
+            // SAFETY: the GIL is held as long as the value exists.
+            unsafe { std::env::set_var(name, value) };
+        }
     }
 }
 

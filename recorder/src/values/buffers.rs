@@ -7,6 +7,7 @@ use super::scalars::Val;
 use super::types::c_name;
 use crate::cpython::library::time;
 use crate::cpython::objects::{self as obj, Obj, Typ, rd};
+use moviola_format::event::Reason;
 use pyo3_ffi as ffi;
 use std::ffi::{CStr, c_char};
 use std::fmt::Write;
@@ -37,6 +38,25 @@ pub unsafe fn array_data<'a>(array: Obj) -> &'a [u8] {
         let size = rd::<isize>(array, obj::OB_SIZE) as usize * rd::<i32>(descr, 4) as usize;
         let start: *const u8 = rd(array, 24);
         if start.is_null() || size == 0 { &[] } else { std::slice::from_raw_parts(start, size) }
+    }
+}
+
+/// Whether an object's buffer changes only where it is seen.
+unsafe fn is_watched(exporter: Obj) -> bool {
+    // SAFETY: a view keeps what it shows alive.
+    unsafe {
+        if exporter.is_null() {
+            return false;
+        }
+        let typ = ffi::Py_TYPE(exporter);
+        let bytearray: Typ = &raw mut ffi::PyByteArray_Type;
+        obj::flags(typ) & obj::BYTES_SUBCLASS != 0
+            || obj::is_subtype(typ, bytearray)
+            || c_name(typ) == b"array.array"
+            || (*typ)
+                .tp_base
+                .as_ref()
+                .is_some_and(|base| c_name(std::ptr::from_ref(base).cast_mut()) == b"array.array")
     }
 }
 
@@ -74,7 +94,13 @@ pub unsafe fn fill_memoryview(heap: &mut Heap, parts: &mut Contents, view: Obj) 
         let strides: *const isize = rd(view, BUFFER + 56);
         let shape: *const isize = rd(view, BUFFER + 48);
         let suboffsets: *const isize = rd(view, BUFFER + 64);
-        if !suboffsets.is_null() || start.is_null() {
+        if !suboffsets.is_null() || !is_watched(base) {
+            // Whose memory this is may change it unseen, or take it away.
+            parts.scalar = Some(Val::Unknown(Reason::Opaque));
+            return;
+        }
+        if start.is_null() || size == 0 {
+            parts.blob = Blob::Borrowed(&[]);
             return;
         }
         if ndim == 1 && !strides.is_null() && !shape.is_null() && *strides != itemsize {

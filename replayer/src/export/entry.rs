@@ -7,7 +7,7 @@ use super::classes::{ClassFacts, ids, kind_name, text, wtf8};
 use super::json;
 use super::snapshot::{SEQ_CAP, Snapshot, bytes_text, float, int, int_object, str_text, unknown};
 use crate::heap::{Object, OrderedMap};
-use moviola_format::event::Kind;
+use moviola_format::event::{Kind, Reason};
 use moviola_format::read::OwnedValue;
 use std::fmt::Write as _;
 
@@ -375,7 +375,10 @@ impl<'a> Snapshot<'a> {
         }
         self.name_field(out, object, "format");
         out.push(',');
-        bytes_text(out, object.blob.as_deref().unwrap_or_default());
+        match &object.blob {
+            Some(bytes) => bytes_text(out, bytes),
+            None => unknown(out, Reason::Opaque.text()),
+        }
         out.push(']');
     }
 

@@ -14,6 +14,12 @@ impl Timeline {
     /// # Errors
     /// If the trace cannot be read on the way.
     pub fn start(&self) -> Result<Option<u64>, TraceError> {
+        if self.trace().segment().is_some() {
+            // It begins wherever it was cut or forked: at the first line that is not a library's.
+            return self.find_forward(0, Seek::Anything, |_, record| {
+                record.kind == StopKind::Line && !self.is_library(record.code)
+            });
+        }
         let script = self.meta("script");
         let main = |record: &Record| {
             record.kind == StopKind::Line
