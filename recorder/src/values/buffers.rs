@@ -41,13 +41,35 @@ pub unsafe fn array_data<'a>(array: Obj) -> &'a [u8] {
     }
 }
 
+/// The bytearray or array whose memory an object shows, itself or by a view.
+///
+/// # Safety
+/// `object` must be alive.
+pub unsafe fn exporter(object: Obj) -> Option<Obj> {
+    // SAFETY: the caller's promise; a view that is not released keeps its exporter alive.
+    unsafe {
+        let view = ffi::Py_TYPE(object) == &raw mut ffi::PyMemoryView_Type;
+        let owner: Obj = if view { rd(object, 64) } else { object };
+        let changeable = !owner.is_null()
+            && obj::flags(ffi::Py_TYPE(owner)) & obj::BYTES_SUBCLASS == 0
+            && is_own(owner);
+        changeable.then_some(owner)
+    }
+}
+
 /// Whether an object's buffer changes only where it is seen.
-unsafe fn is_watched(exporter: Obj) -> bool {
+unsafe fn is_watched(heap: &Heap, exporter: Obj) -> bool {
     // SAFETY: a view keeps what it shows alive.
     unsafe {
-        if exporter.is_null() {
-            return false;
-        }
+        !exporter.is_null()
+            && is_own(exporter)
+            && heap.known(exporter).is_none_or(|entry| !heap.suspects.contains(&entry.id()))
+    }
+}
+
+unsafe fn is_own(exporter: Obj) -> bool {
+    // SAFETY: the callers give a live object.
+    unsafe {
         let typ = ffi::Py_TYPE(exporter);
         let bytearray: Typ = &raw mut ffi::PyByteArray_Type;
         obj::flags(typ) & obj::BYTES_SUBCLASS != 0
@@ -94,7 +116,7 @@ pub unsafe fn fill_memoryview(heap: &mut Heap, parts: &mut Contents, view: Obj) 
         let strides: *const isize = rd(view, BUFFER + 56);
         let shape: *const isize = rd(view, BUFFER + 48);
         let suboffsets: *const isize = rd(view, BUFFER + 64);
-        if !suboffsets.is_null() || !is_watched(base) {
+        if !suboffsets.is_null() || !is_watched(heap, base) {
             // Whose memory this is may change it unseen, or take it away.
             parts.scalar = Some(Val::Unknown(Reason::Opaque));
             return;

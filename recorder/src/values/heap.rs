@@ -110,6 +110,8 @@ pub struct Heap {
     pub synthetic: Vec<(u64, Vec<Obj>)>,
     /// Buffers -> known memory views of them.
     pub views: FxHashMap<usize, Vec<usize>>,
+    /// Objects, by id, whose contents foreign code may change at any time.
+    pub suspects: FxHashSet<u64>,
     /// Arrays whose numbers C code may change unseen.
     pub arrays: super::arrays::Watched,
     /// Names that no Python object holds.
@@ -152,6 +154,7 @@ impl Heap {
             empty_cells: Vec::new(),
             synthetic: Vec::new(),
             views: FxHashMap::default(),
+            suspects: FxHashSet::default(),
             arrays: super::arrays::Watched::default(),
             names: FxHashMap::default(),
             stdlib: FxHashSet::default(),

@@ -16,7 +16,7 @@ pub unsafe fn changed(rec: *mut Recorder, base: Obj) {
     }
 }
 
-unsafe fn views_changed(rec: *mut Recorder, base: Obj) {
+pub unsafe fn views_changed(rec: *mut Recorder, base: Obj) {
     // SAFETY: as in `changed`.
     unsafe {
         if let Some(mut views) = (*rec).heap.views.remove(&(base as usize)) {

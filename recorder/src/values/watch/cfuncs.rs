@@ -187,6 +187,7 @@ unsafe fn hook_for(def: *const ffi::PyMethodDef) -> Option<Hook> {
         },
         b"readv" | b"preadv" => fills,
         b"ioctl" if flags == ffi::METH_FASTCALL => fills,
+        b"from_buffer" | b"frombuffer" => super::foreign::shares,
         b"load" | b"loads" if flags == ffi::METH_FASTCALL => super::building::builds,
         b"load" if flags == 0 => super::building::builds,
         b"add_note" if flags == ffi::METH_O => adds_note,

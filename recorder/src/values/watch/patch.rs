@@ -6,7 +6,7 @@
 use super::frame_locals;
 use super::wrap::{Call, Hook, Shape, replace, replacement};
 use super::{attr, bytes, cfuncs, deque, futures, list, reread, reread_always, set};
-use crate::cpython::objects::{self as obj, DictIter, Typ, rd};
+use crate::cpython::objects::{self as obj, DictIter, Obj, Typ, rd};
 use crate::rec::Recorder;
 use pyo3_ffi as ffi;
 use std::mem::offset_of;
@@ -381,7 +381,8 @@ pub unsafe fn install() -> Result<(), &'static str> {
 
 /// Modules of C whose functions or types have to be replaced before anybody uses them: code of the
 /// standard library does so with objects of the program, without these modules being seen.
-const MODULES: [&[u8]; 9] = [
+const MODULES: [&[u8]; 10] = [
+    b"_ctypes",
     b"itertools",
     b"_pickle",
     b"_heapq",
@@ -406,6 +407,15 @@ pub unsafe fn expect(rec: *mut Recorder, name: &[u8]) {
     }
 }
 
+/// Whether a module is there and not filled yet: the import system notes that in its spec.
+unsafe fn is_loading(module: Obj) -> bool {
+    // SAFETY: the caller gives a live module; its spec, if it is the usual one, is an instance.
+    unsafe {
+        let spec = obj::dict_find(ffi::PyModule_GetDict(module), b"__spec__");
+        !spec.is_null() && crate::process::wrap::attribute(spec, b"_initializing") == ffi::Py_True()
+    }
+}
+
 /// Looks at a module. False as long as it is not there.
 ///
 /// # Safety
@@ -414,13 +424,14 @@ pub unsafe fn see_module(name: &[u8]) -> bool {
     // SAFETY: the caller's promise; the module's dict holds what is looked at.
     unsafe {
         let module = crate::process::wrap::find_module(name);
-        if module.is_null() {
+        if module.is_null() || is_loading(module) {
             return false;
         }
         cfuncs::see_module(module);
         for (_, value) in DictIter::new(ffi::PyModule_GetDict(module)) {
-            if ffi::Py_TYPE(value) == &raw mut ffi::PyType_Type {
+            if obj::flags(ffi::Py_TYPE(value)) & obj::TYPE_SUBCLASS != 0 {
                 see_type(value.cast());
+                see_type(ffi::Py_TYPE(value));
             }
         }
         true
@@ -469,6 +480,8 @@ unsafe fn see_class(typ: Typ, swap: &mut Swap) {
             }
         }
         if crate::values::types::is_python_class(typ) {
+            // Or one that C made without a deallocator of its own.
+            see_methods(dict);
             return;
         }
         match crate::values::types::c_name(typ) {
@@ -522,12 +535,17 @@ unsafe fn see_class(typ: Typ, swap: &mut Swap) {
             b"collections.OrderedDict" => {
                 methods(typ, &[(b"move_to_end", reread_always as Hook)]);
             }
-            _ => {
-                for (_, value) in DictIter::new(dict) {
-                    if ffi::Py_TYPE(value) == &raw mut ffi::PyMethodDescr_Type {
-                        cfuncs::see_method(value);
-                    }
-                }
+            _ => see_methods(dict),
+        }
+    }
+}
+
+unsafe fn see_methods(dict: Obj) {
+    // SAFETY: `see_type`'s caller; the dict is that of a live type.
+    unsafe {
+        for (_, value) in DictIter::new(dict) {
+            if ffi::Py_TYPE(value) == &raw mut ffi::PyMethodDescr_Type {
+                cfuncs::see_method(value);
             }
         }
     }
