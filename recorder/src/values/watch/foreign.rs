@@ -24,10 +24,11 @@ pub unsafe fn shares(_: *mut Recorder, call: &Call) -> usize {
             None => None,
         };
         let rec = recorder();
-        if result != 0 && !rec.is_null() {
-            if let Some(exporter) = first.and_then(|object| buffers::exporter(object)) {
-                mark(rec, exporter);
-            }
+        if result != 0
+            && !rec.is_null()
+            && let Some(exporter) = first.and_then(|object| buffers::exporter(object))
+        {
+            mark(rec, exporter);
         }
         result
     }
