@@ -5,7 +5,7 @@
 use crate::emit::Out;
 use crate::hooks::code::Codes;
 use crate::hooks::threads::Threads;
-use crate::rec::{Recorder, recorder, set_recorder};
+use crate::rec::{Recorder, set_recorder};
 use crate::values::heap::Heap;
 use moviola_format::write::TraceFile;
 use moviola_pipeline::family::Family;
@@ -13,6 +13,7 @@ use moviola_pipeline::new_identity;
 use moviola_pipeline::ring::Producer;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How much is recorded, as `moviola record` was asked.
 #[derive(Debug, Clone, Copy)]
@@ -91,8 +92,10 @@ impl Place {
 /// # Errors
 /// One clause saying what could not be done.
 pub fn start(stage: &str, parent: &str) -> Result<(), String> {
-    if !recorder().is_null() {
-        return Err("the recorder runs already".to_owned());
+    static STARTED: AtomicBool = AtomicBool::new(false);
+    if STARTED.swap(true, Ordering::Relaxed) {
+        // A sub-interpreter, which finds the variables of its process; it is not recorded.
+        return Ok(());
     }
     crate::guard::install();
     let place = match Place::take(stage, parent) {

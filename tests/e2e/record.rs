@@ -188,3 +188,61 @@ print('done', f(5))
         assert_eq!(info["gaps"][0]["reason"], "the recorder failed", "{info}");
     }
 }
+
+#[test]
+fn busy_daemon_threads_end_with_the_program() {
+    let place = Place::new();
+    let code = r#"
+import os, threading, time
+def prints():
+    while True:
+        print("x" * 2000)
+def lists():
+    some = []
+    while True:
+        some.append(1)
+        if len(some) > 100:
+            some.clear()
+        time.sleep(0)
+def writes():
+    while True:
+        os.write(1, b"y" * 3000)
+        os.listdir(".")
+def sorts():
+    some = list(range(3000))
+    while True:
+        some.sort(key=lambda value: -value)
+for function in (prints, lists, writes, sorts):
+    for _ in range(3):
+        threading.Thread(target=function, daemon=True).start()
+time.sleep(0.1)
+"#;
+    place.write("busy.py", code);
+    for _ in 0..3 {
+        let done = place.record(&["busy.py"]);
+        assert_eq!((done.code, done.err.as_str()), (0, ""));
+        assert_eq!(place.run(&["verify", "t.moviola"]).code, 0);
+    }
+}
+
+#[test]
+fn a_sub_interpreter_sees_nothing_and_is_declared() {
+    let place = Place::new();
+    let code = r#"
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+ours = ("MOVIOLA_STAGE", "MOVIOLA_PARENT", "MOVIOLA_OLDPP", "PYTHONPATH")
+look = f"import os, sys; print([n for n in {ours} if n in os.environ], sys.path, len(sys.modules))"
+made = interpreters.create()
+interpreters.run_string(made, look)
+interpreters.destroy(made)
+"#;
+    place.write("sub.py", code);
+    let (plain, recorded) = (place.plain(&["sub.py"]), place.record(&["sub.py"]));
+    same(&plain, &recorded);
+    assert_eq!(recorded.code, 0, "{recorded:?}");
+    let gaps = place.info("t.moviola")["gaps"].to_string();
+    assert!(gaps.contains("sub-interpreters"), "{gaps}");
+}

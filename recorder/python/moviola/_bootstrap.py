@@ -67,6 +67,9 @@ def _boot():
         problem = recorder.start(stage, parent)
     except BaseException as error:
         modules.pop("moviola._recorder", None)
+        if "subinterpreters" in str(error):
+            # One of a process that is recorded already.
+            return
         problem = "%s: %s" % (type(error).__name__, error)
     if problem:
         text = "moviola: the recorder could not start, the program runs unrecorded: %s\n" % problem

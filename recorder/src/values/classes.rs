@@ -6,9 +6,25 @@ use super::heap::{Heap, LINKED};
 use super::scalars::{INLINE_BYTES, Val, scan};
 use super::types::{Payload, class_names, is_user_class, payload};
 use crate::cpython::objects::{self as obj, Chars, Obj, Typ, code, rd};
+use crate::values::scalars::utf8;
 use moviola_format::event::Kind;
 use pyo3_ffi as ffi;
 use std::ffi::CStr;
+
+/// A name as its text, also if it is of a subclass of `str`.
+///
+/// # Safety
+/// `name` must be alive.
+pub unsafe fn name_field(heap: &mut Heap, parts: &mut Contents, field: &'static str, name: Obj) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let typ = ffi::Py_TYPE(name);
+        let odd =
+            typ != &raw mut ffi::PyUnicode_Type && obj::flags(typ) & obj::UNICODE_SUBCLASS != 0;
+        let value = if odd { text(heap, &utf8(name)) } else { scan(heap, name) };
+        parts.field(field, value);
+    }
+}
 
 /// A text that no Python object holds, as a value: texts that are too long are cut, which only
 /// happens to names.

@@ -187,9 +187,10 @@ pub unsafe fn contents(heap: &mut Heap, object: Obj, typ: Typ) -> Contents {
                 fill_attrs(heap, &mut parts, object, typ, DictPlace::Offset);
             }
             Kind::Function => {
+                for (name, offset) in [("__name__", 32), ("__qualname__", 40)] {
+                    classes::name_field(heap, &mut parts, name, rd(object, offset));
+                }
                 for (name, offset) in [
-                    ("__name__", 32),
-                    ("__qualname__", 40),
                     ("__module__", 104),
                     ("__defaults__", 56),
                     ("__kwdefaults__", 64),

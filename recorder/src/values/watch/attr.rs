@@ -94,6 +94,11 @@ unsafe fn stored(rec: *mut Recorder, call: &Call) -> usize {
         }
         let place = if kind == Kind::Exception { DictPlace::Offset } else { place };
         if !told_by_dict(this, typ, entry, place) {
+            let dict = instance_dict(this, typ, place);
+            let plain = !dict.is_null() && ffi::Py_TYPE(dict) == &raw mut ffi::PyDict_Type;
+            if plain && super::dict::has_odd_twin(dict, name) {
+                return read_after(rec, call);
+            }
             (*rec).enter();
             let (key, item) = (prepare(rec, name), prepare(rec, value));
             let out = (*rec).out.begin();
