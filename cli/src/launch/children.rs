@@ -157,6 +157,7 @@ pub fn serve(stage: &Path) -> Outcome {
     let family = Family::load(stage).map_err(|e| {
         Failure::usage(format!("{SERVER} is started by `moviola record` itself ({e})"))
     })?;
+    super::child::Watch::survive_file_limit();
     let over = Arc::new(AtomicBool::new(false));
     let ends = Arc::clone(&over);
     std::thread::spawn(move || {
