@@ -126,6 +126,9 @@ for option in ("-I", "-E", "-S"):
     run(sys.executable, option, "-c", look, env=dict(os.environ))
 run("sh", "-c", "unset MOVIOLA_STAGE; $0 -c \"$1\"", sys.executable, look)
 run("/bin/echo", "no Python")
+run("env")
+run("env", "A=b", env={"C": "d"})
+run("printenv", "PYTHONPATH")
 try:
     os.execv("/no/such/program", ["x"])
 except OSError as error:

@@ -213,10 +213,14 @@ unsafe fn before_spawn(program: Obj, argv: Obj, env: Obj, list: bool) -> Copy {
             return unchanged;
         }
         (*rec).place.family.note_parent();
-        if is_isolated(program, argv) {
-            (*rec).enter();
-            (*rec).gap("a child that was started with -I, -E or -S is not recorded");
-            return Copy::hiding(Hidden::begin(rec));
+        match program_of(program, argv) {
+            Program::Isolated => {
+                (*rec).enter();
+                (*rec).gap("a child that was started with -I, -E or -S is not recorded");
+                return Copy::hiding(Hidden::begin(rec));
+            }
+            Program::Shows => return Copy::hiding(Hidden::begin(rec)),
+            Program::Other => {}
         }
         if env.is_null() || env == pyo3_ffi::Py_None() {
             return unchanged;
@@ -234,12 +238,23 @@ unsafe fn before_spawn(program: Obj, argv: Obj, env: Obj, list: bool) -> Copy {
     }
 }
 
-/// Whether a Python is told to ignore its environment.
-unsafe fn is_isolated(program: Obj, argv: Obj) -> bool {
-    // SAFETY: the arguments are alive; only exact built-in objects are read.
+/// What is about to be started, as far as its environment matters.
+#[derive(PartialEq, Eq)]
+enum Program {
+    /// A Python that is told to ignore its environment.
+    Isolated,
+    /// It shows its environment and starts nothing.
+    Shows,
+    /// It may be or start a Python.
+    Other,
+}
+
+/// Looks at a command; only exact built-in objects are read.
+unsafe fn program_of(program: Obj, argv: Obj) -> Program {
+    // SAFETY: the arguments are alive or null.
     unsafe {
         if program.is_null() || argv.is_null() {
-            return false;
+            return Program::Other;
         }
         let items = |object: Obj| -> &[Obj] {
             match Py_TYPE(object) {
@@ -255,23 +270,31 @@ unsafe fn is_isolated(program: Obj, argv: Obj) -> bool {
         };
         let program = raw(items(program).first().copied().unwrap_or(program));
         let name = program.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-        if !name.starts_with(b"python") {
+        let words: Vec<Vec<u8>> = items(argv).iter().skip(1).map(|word| raw(*word)).collect();
+        let is_setting = |word: &Vec<u8>| word.starts_with(b"-") || word.contains(&b'=');
+        match name {
+            b"printenv" => Program::Shows,
+            b"env" if words.iter().all(is_setting) => Program::Shows,
+            _ if name.starts_with(b"python") && is_isolated(&words) => Program::Isolated,
+            _ => Program::Other,
+        }
+    }
+}
+
+/// Whether Python's arguments say that it ignores its environment.
+fn is_isolated(words: &[Vec<u8>]) -> bool {
+    for word in words {
+        let Some(letters) = word.strip_prefix(b"-") else { return false };
+        // What follows these is an argument of theirs.
+        let end = letters.iter().position(|byte| b"cmWX-".contains(byte));
+        if letters[..end.unwrap_or(letters.len())].iter().any(|byte| b"IES".contains(byte)) {
+            return true;
+        }
+        if end.is_some_and(|end| b"cm".contains(&letters[end])) {
             return false;
         }
-        for word in items(argv).iter().skip(1).map(|word| raw(*word)) {
-            let Some(letters) = word.strip_prefix(b"-") else { return false };
-            // What follows these is an argument of theirs.
-            let end = letters.iter().position(|byte| b"cmWX-".contains(byte));
-            let letters = &letters[..end.unwrap_or(letters.len())];
-            if letters.iter().any(|byte| b"IES".contains(byte)) {
-                return true;
-            }
-            if end.is_some_and(|end| word.get(end + 1).is_some_and(|byte| b"cm".contains(byte))) {
-                return false;
-            }
-        }
-        false
     }
+    false
 }
 
 macro_rules! spawns {
