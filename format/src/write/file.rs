@@ -9,7 +9,7 @@ use crate::v1::{
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use xxhash_rust::xxh3::xxh3_64;
@@ -99,6 +99,8 @@ impl TraceFile {
             }
             other => other?,
         };
+        // Whatever umask the program has set: who drains a child's ring opens this again.
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
         let created = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let created = created.as_nanos() as u64;
         let header = Header { major: MAJOR, minor: MINOR, identity, created };

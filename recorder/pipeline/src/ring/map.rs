@@ -124,7 +124,9 @@ impl Map {
         let size = (page + cap) as i64;
         // SAFETY: plain calls on our own descriptor.
         let failed = unsafe {
-            libc::ftruncate(fd.0, size) != 0
+            // Whatever umask the program has set: the writer may be another process.
+            libc::fchmod(fd.0, 0o600) != 0
+                || libc::ftruncate(fd.0, size) != 0
                 || (libc::fallocate(fd.0, 0, 0, size) != 0
                     && *libc::__errno_location() != libc::EOPNOTSUPP)
         };
