@@ -33,7 +33,7 @@ pub unsafe fn begin(rec: *mut Recorder, producer: Producer, place: Place) {
         (*rec).clock = crate::clock::Clock::new();
         (*rec).pending_cell = std::ptr::null_mut();
         (*rec).codes.restart();
-        (*rec).heap.restart();
+        let suspects = (*rec).heap.restart();
         (*rec).threads.restart();
         (*rec).place = place;
         crate::process::facts::announce(&mut *rec);
@@ -49,6 +49,9 @@ pub unsafe fn begin(rec: *mut Recorder, producer: Producer, place: Place) {
         out.uv(ident);
         out.uv(libc::gettid() as u64);
         out.commit();
+        for address in suspects {
+            crate::values::watch::foreign::mark(rec, address as *mut _);
+        }
         for shadow in suspended(rec) {
             frame(rec, &shadow, true);
         }

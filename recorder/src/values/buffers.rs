@@ -63,7 +63,7 @@ unsafe fn is_watched(heap: &Heap, exporter: Obj) -> bool {
     unsafe {
         !exporter.is_null()
             && is_own(exporter)
-            && heap.known(exporter).is_none_or(|entry| !heap.suspects.contains(&entry.id()))
+            && heap.known(exporter).is_none_or(|entry| !heap.suspects.contains_key(&entry.id()))
     }
 }
 

@@ -133,7 +133,7 @@ pub unsafe fn replace(rec: *mut Recorder, object: Obj) {
     unsafe {
         let heap = &mut (*rec).heap;
         let Some(entry) = heap.known(object) else { return };
-        if entry.has(super::heap::SILENT) || heap.suspects.contains(&entry.id()) {
+        if entry.has(super::heap::SILENT) || heap.suspects.contains_key(&entry.id()) {
             return;
         }
         if entry.has(DICT_OF) {

@@ -110,8 +110,8 @@ pub struct Heap {
     pub synthetic: Vec<(u64, Vec<Obj>)>,
     /// Buffers -> known memory views of them.
     pub views: FxHashMap<usize, Vec<usize>>,
-    /// Objects, by id, whose contents foreign code may change at any time.
-    pub suspects: FxHashSet<u64>,
+    /// Objects, by id, whose contents foreign code may change at any time, and their addresses.
+    pub suspects: FxHashMap<u64, usize>,
     /// Arrays whose numbers C code may change unseen.
     pub arrays: super::arrays::Watched,
     /// Names that no Python object holds.
@@ -154,7 +154,7 @@ impl Heap {
             empty_cells: Vec::new(),
             synthetic: Vec::new(),
             views: FxHashMap::default(),
-            suspects: FxHashSet::default(),
+            suspects: FxHashMap::default(),
             arrays: super::arrays::Watched::default(),
             names: FxHashMap::default(),
             stdlib: FxHashSet::default(),
@@ -163,9 +163,14 @@ impl Heap {
     }
 
     /// Nothing is known of any object: a new stream begins. What is known of types, and which
-    /// changes are under way, stays.
-    pub fn restart(&mut self) {
+    /// changes are under way, stays. Gives the addresses of the objects that are suspect still.
+    pub fn restart(&mut self) -> Vec<usize> {
         let old = std::mem::take(self);
+        let live = old
+            .suspects
+            .iter()
+            .filter(|(id, address)| old.find(**address).is_some_and(|entry| entry.id() == **id));
+        let suspects = live.map(|(_, address)| *address).collect();
         self.types = old.types;
         self.new_types = old.new_types;
         self.active = old.active;
@@ -174,6 +179,7 @@ impl Heap {
         self.dirty = self.has_work();
         self.names = old.names;
         self.stdlib = old.stdlib;
+        suspects
     }
 
     /// Whether something is to be done before the next event.

@@ -35,12 +35,15 @@ pub unsafe fn shares(_: *mut Recorder, call: &Call) -> usize {
 }
 
 /// Makes what an object holds unknown for good.
-unsafe fn mark(rec: *mut Recorder, exporter: Obj) {
+///
+/// # Safety
+/// The object must be alive; the GIL must be held; no event may be under way.
+pub unsafe fn mark(rec: *mut Recorder, exporter: Obj) {
     // SAFETY: the caller holds the object.
     unsafe {
         (*rec).enter();
         let Val::Ref(id) = prepare(rec, exporter) else { return };
-        if (*rec).heap.suspects.insert(id) {
+        if (*rec).heap.suspects.insert(id, exporter as usize).is_none() {
             let out = (*rec).out.begin();
             out.u8(op::UNKNOWN);
             out.uv(id);

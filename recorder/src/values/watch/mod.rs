@@ -15,7 +15,7 @@ pub mod deque;
 pub mod dict;
 #[cfg(not(Py_3_12))]
 pub mod dict_slots;
-mod foreign;
+pub mod foreign;
 #[cfg(Py_3_13)]
 mod frame_locals;
 pub mod futures;
