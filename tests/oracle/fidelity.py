@@ -27,15 +27,15 @@ import corpuslib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ENV = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", "TERM": "dumb", "PYTHONUTF8": "1"}
-ORACLE_FILES = ["truth_lines.py", "lib/launch.py", "lib/oracle_lines.py", "lib/oracle_out.py", "lib/oracle_render.py", "lib/_oracle_ct.c", "inject/sitecustomize.py"]
+# Programs show their environment: it must be the same today as when the truth was made.
+KEPT = ["PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR"]
+ORACLE_FILES = ["fidelity.py", "truth_lines.py", "lib/launch.py", "lib/oracle_lines.py", "lib/oracle_out.py", "lib/oracle_render.py", "lib/_oracle_ct.c", "inject/sitecustomize.py"]
 SECONDS = 300
 
 
 def run(cmd, stdin=None, extra=None, cwd=None):
-    env = dict(os.environ, **ENV)
-    for k in list(env):
-        if k == "PYTHONPATH" or k.startswith(("ORACLE_", "MOVIOLA_", "CARGO", "RUST")):
-            del env[k]
+    env = {k: os.environ[k] for k in KEPT if k in os.environ}
+    env.update(ENV)
     env.update(extra or {})
     p = subprocess.Popen(cmd, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd=cwd)
     try:
