@@ -23,6 +23,8 @@ import fidelity
 LOG_BYTES = 1 << 20
 # What runs differently from one plain run to the next, or starts other processes.
 SKIPPED = {"threads", "fork", "subprocess"}
+# Enough to see whether calls would be found out.
+SELF_TEST = ("c09_descriptors", "c11_getattr", "c41_hostile_meta", "c95_hostile_special", "c96_hostile_classes", "c97_hostile_namespaces")
 NAIVE = '''"""A recorder that does everything wrong: it asks the program's objects."""
 import operator
 import os
@@ -149,7 +151,11 @@ def one(d, a):
     row["calls"] = len(plain)
     row["more"] = {name: n for name, n in more.items() if n}
     row["by recorder"] = sum(n if a.self_test else abs(n) for n in row["more"].values())
-    if not a.self_test:
+    rule = fidelity.rules(d["name"], a.version)
+    if "calls" in rule.get("allow", []) and row["by recorder"]:
+        print("%s: %+d calls excused: %s" % (d["name"], sum(row["more"].values()), rule["reason"]))
+        row["more"], row["by recorder"] = {}, 0
+    elif not a.self_test:
         if recorded != plain and not row["more"]:
             row["notes"].append("as many calls, but in another order")
         if (got["rc"], got["stdout"]) != (fidelity.shell_code(out["rc"]), out["stdout"]):
@@ -195,6 +201,8 @@ def main():
 
 
 def suits(d, a):
+    if a.self_test and not a.names and d["name"] not in SELF_TEST:
+        return False
     return not d["module"] and corpuslib.applies(d, a.version) and not SKIPPED & set(d["tags"])
 
 
