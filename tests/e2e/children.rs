@@ -305,3 +305,38 @@ print([name for name in ours if name in os.environ])";
     assert_eq!(place.info("inner.moviola")["meta"]["process"], "0");
     assert_eq!(place.info("t.moviola")["children"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn threads_that_fork_at_the_same_time_make_children_of_their_own() {
+    let place = Place::new();
+    let code = "\
+import os, threading, time, warnings
+warnings.simplefilter('ignore')
+os.register_at_fork(before=lambda: time.sleep(0.002))
+codes = []
+def work(i):
+    for turn in range(4):
+        pid = os.fork()
+        if pid == 0:
+            mine = i * 4 + turn
+            os._exit(mine)
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(sorted(codes))
+";
+    place.write("threads.py", code);
+    same(&place, &["threads.py"]);
+    let all = tree(&place, "t.moviola");
+    let mut codes: Vec<i64> =
+        all.iter().map(|(_, child)| child["exit"]["code"].as_i64().unwrap()).collect();
+    for (_, child) in &all {
+        let trace = child["trace"].as_str().unwrap();
+        let shown = place.feed(&["replay", trace], "goto end\np mine\n").out;
+        assert!(shown.contains(&format!("(Pdb) {}\n", child["exit"]["code"])), "{shown}");
+        assert!(child["position"].is_string(), "{child:#}");
+    }
+    codes.sort_unstable();
+    assert_eq!(codes, (0..16).collect::<Vec<i64>>());
+}

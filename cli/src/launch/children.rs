@@ -109,7 +109,13 @@ impl Children {
             let mut line = String::new();
             match server.lines.read_line(&mut line) {
                 Ok(0) | Err(_) => {
-                    told.warnings.push("the writer of the children's traces has died".to_owned());
+                    told.warnings.push(
+                        "the writer of the children's traces has died; `moviola recover` joins each with its ring"
+                            .to_owned(),
+                    );
+                    if !is_in_use(&self.family.stage) {
+                        std::fs::remove_dir_all(&self.family.stage).ok();
+                    }
                     break;
                 }
                 Ok(_) => {}

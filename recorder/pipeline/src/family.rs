@@ -120,6 +120,12 @@ impl Family {
         let _ = symlink(std::process::id().to_string(), self.born_path(number));
     }
 
+    /// Says that a number will never be a process.
+    pub fn note_unborn(&self, number: u32) {
+        // Without it, it only takes longer to see.
+        let _ = symlink("0", self.born_path(number));
+    }
+
     fn born_path(&self, number: u32) -> PathBuf {
         self.stage.join(format!("born-{number}"))
     }

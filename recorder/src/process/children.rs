@@ -17,14 +17,18 @@ use pyo3_ffi::{
     METH_FASTCALL, METH_KEYWORDS, METH_NOARGS, Py_TYPE, Py_ssize_t, PyBytes_Type, PyCFunction,
     PyLong_Type, PyTuple_Type, PyUnicode_Type,
 };
+use std::cell::Cell;
 use std::ffi::CString;
 
 type Fast = unsafe extern "C" fn(Obj, *mut Obj, Py_ssize_t) -> Obj;
 type FastKeywords = unsafe extern "C" fn(Obj, *const Obj, Py_ssize_t, Obj) -> Obj;
 
-/// The number of the child that the running `os.fork` is going to make; 0: it is not `os.fork`
-/// that forks, and nobody will run Python code in the child but by accident.
-static NEXT: Gil<u32> = Gil::new(0);
+thread_local! {
+    /// The number of the child that the `os.fork` of this thread is going to make; 0: it is not
+    /// `os.fork` that forks, and nobody will run Python code in the child but by accident. Other
+    /// threads may fork meanwhile: callbacks of `os.register_at_fork` run in between.
+    static NEXT: Cell<u32> = const { Cell::new(0) };
+}
 
 /// Runs in the child of every `fork`, in the only thread that it has.
 unsafe extern "C" fn in_child() {
@@ -37,8 +41,7 @@ unsafe extern "C" fn in_child() {
     unsafe {
         (*rec).out.producer().disown();
         set_recorder(std::ptr::null_mut());
-        let number = NEXT.get();
-        NEXT.set(0);
+        let number = NEXT.take();
         if number != 0 {
             guarded((), || go_on(rec, number));
         }
@@ -159,11 +162,12 @@ waits! {
 }
 
 /// A fork is about to happen. Gives the child's number, which is taken now: whoever waits for the
-/// recording's end must know of the child before this process can end.
-unsafe fn before_fork() -> u32 {
+/// recording's end must know of the child before this process can end. And what NEXT was: a
+/// callback of the fork may fork itself.
+unsafe fn before_fork() -> (u32, u32) {
     let rec = here();
     if rec.is_null() {
-        return 0;
+        return (0, NEXT.replace(0));
     }
     // SAFETY: the recorder is alive.
     unsafe {
@@ -172,8 +176,26 @@ unsafe fn before_fork() -> u32 {
         place.family.note_parent();
         // Without a stage the recording is over, and the child is not recorded.
         let number = place.family.claim_child(place.number).unwrap_or(0);
-        NEXT.set(number);
-        number
+        (number, NEXT.replace(number))
+    }
+}
+
+/// The fork is over, in the parent (or it failed) or in the child.
+unsafe fn after_fork(result: Obj, how: &str, number: u32, outer: u32) {
+    // SAFETY: the result is alive or null, the recorder too.
+    unsafe {
+        if result.is_null() {
+            NEXT.set(outer);
+            let rec = here();
+            if !rec.is_null() && number != 0 {
+                (*rec).place.family.note_unborn(number);
+            }
+            return;
+        }
+        // In the child the outer fork's number is the parent's to use.
+        let is_child = Py_TYPE(result) == &raw mut PyLong_Type && int_value(result) == Some(0);
+        NEXT.set(if is_child { 0 } else { outer });
+        child(result, how, number);
     }
 }
 
@@ -186,10 +208,9 @@ macro_rules! forks {
                 let Some(original) = $original.get() else { return std::ptr::null_mut() };
                 // SAFETY: passed on unchanged.
                 unsafe {
-                    let number = before_fork();
+                    let (number, outer) = before_fork();
                     let result = original(slf, args);
-                    NEXT.set(0);
-                    child(result, $how, number);
+                    after_fork(result, $how, number, outer);
                     result
                 }
             }
