@@ -34,8 +34,11 @@ unsafe fn around(rec: *mut Recorder, call: &Call, list: Obj) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
     unsafe {
         let is_list = !list.is_null() && obj::flags(ffi::Py_TYPE(list)) & obj::LIST_SUBCLASS != 0;
-        if !is_list || (*rec).heap.known(list).is_none() {
+        if !is_list {
             return call.run();
+        }
+        if (*rec).heap.known(list).is_none() {
+            return super::unseen(rec, call, list);
         }
         (*rec).enter();
         begin(rec, list, Mode::Diff);

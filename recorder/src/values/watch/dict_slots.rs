@@ -90,7 +90,7 @@ unsafe fn any(rec: *mut Recorder, call: &Call) -> usize {
         count();
         let this = call.this();
         if target(&*rec, this as usize).is_none() {
-            return call.run();
+            return super::unseen(rec, call, this);
         }
         (*rec).enter();
         let version: u64 = rd(this, obj::DICT_VERSION);
@@ -115,7 +115,7 @@ unsafe fn setdefault(rec: *mut Recorder, call: &Call) -> usize {
     unsafe {
         let this = call.this();
         if target(&*rec, this as usize).is_none() {
-            return call.run();
+            return super::unseen(rec, call, this);
         }
         count();
         let (before, changes) = (obj::dict_len(this), CHANGES.get());

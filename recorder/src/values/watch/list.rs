@@ -142,7 +142,9 @@ pub unsafe fn remove(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
     unsafe {
         let this = call.this();
-        let Some(entry) = (*rec).heap.known(this) else { return call.run() };
+        let Some(entry) = (*rec).heap.known(this) else {
+            return super::unseen(rec, call, this);
+        };
         let wanted = call.object(1);
         for (at, item) in obj::list_items(this).iter().enumerate() {
             if *item == wanted {
@@ -169,7 +171,9 @@ pub unsafe fn extend(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
     unsafe {
         let this = call.this();
-        let Some(entry) = (*rec).heap.known(this) else { return call.run() };
+        let Some(entry) = (*rec).heap.known(this) else {
+            return super::unseen(rec, call, this);
+        };
         (*rec).enter();
         let before = length(this);
         let source = call.object(1);
@@ -249,7 +253,12 @@ pub unsafe fn assign(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
     unsafe {
         let this = call.this();
-        let Some(entry) = (*rec).heap.known(this) else { return call.run() };
+        let Some(entry) = (*rec).heap.known(this) else {
+            // An iterator's code may run before the items are in place.
+            let key = ffi::Py_TYPE(call.object(1));
+            let simple = key == &raw mut ffi::PyLong_Type;
+            return if simple { call.run() } else { super::unseen(rec, call, this) };
+        };
         let (key, value) = (call.object(1), call.object(2));
         let length = length(this);
         if let Some(at) = index(key, length) {

@@ -49,6 +49,9 @@ pub enum Mode {
     Tail,
     /// Only the elements of a list that are others than before.
     Diff,
+    /// All contents again before every event, if the object is known by then: it was not when the
+    /// change began, so what was told of it is of some moment in the middle.
+    Every,
 }
 
 /// A change that is under way.
@@ -118,6 +121,10 @@ unsafe fn sync(rec: *mut Recorder, at: usize) {
         let heap = &mut (*rec).heap;
         let Active { object, mode, signature: old, .. } = heap.active[at];
         let object = object as Obj;
+        if mode == Mode::Every {
+            capture::replace(rec, object);
+            return;
+        }
         if mode == Mode::Diff {
             let Some(entry) = heap.known(object) else { return };
             let now = obj::list_items(object).to_vec();
@@ -189,7 +196,7 @@ unsafe fn whole(rec: *mut Recorder, call: &Call, force: bool) -> usize {
     unsafe {
         let this = call.this();
         if (*rec).heap.known(this).is_none() {
-            return call.run();
+            return unseen(rec, call, this);
         }
         (*rec).enter();
         begin(rec, this, Mode::Whole);
@@ -198,6 +205,21 @@ unsafe fn whole(rec: *mut Recorder, call: &Call, force: bool) -> usize {
         if !rec.is_null() {
             (*rec).enter();
             end(rec, this, force);
+        }
+        result
+    }
+}
+
+/// Runs a change of an object that is not known: code of the program that runs in the middle may
+/// make it known.
+unsafe fn unseen(rec: *mut Recorder, call: &Call, object: Obj) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
+        begin(rec, object, Mode::Every);
+        let result = call.run();
+        let rec = recorder();
+        if !rec.is_null() {
+            end(rec, object, true);
         }
         result
     }

@@ -63,6 +63,9 @@ pub unsafe fn add(rec: *mut Recorder, call: &Call) -> usize {
     unsafe {
         let this = call.this();
         if (*rec).heap.known(this).is_none() {
+            if !simple_key(call.object(1)) {
+                return super::unseen(rec, call, this);
+            }
             return call.run();
         }
         let before = used(this);
@@ -88,6 +91,9 @@ pub unsafe fn remove(rec: *mut Recorder, call: &Call) -> usize {
     unsafe {
         let this = call.this();
         if (*rec).heap.known(this).is_none() {
+            if !simple_key(call.object(1)) {
+                return super::unseen(rec, call, this);
+            }
             return call.run();
         }
         let before = used(this);
@@ -144,7 +150,9 @@ pub unsafe fn update(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
     unsafe {
         let this = call.this();
-        let Some(entry) = (*rec).heap.known(this) else { return call.run() };
+        let Some(entry) = (*rec).heap.known(this) else {
+            return super::unseen(rec, call, this);
+        };
         let before = used(this);
         let mut source = call.object(1);
         // The method's arguments come as a tuple; `|=` of a tuple does not exist.
