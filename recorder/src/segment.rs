@@ -73,12 +73,17 @@ unsafe fn suspended(rec: *mut Recorder) -> Vec<Shadow> {
         }
         let wanted: FxHashSet<usize> = suspended.values().map(|s| generator_at(s.frame)).collect();
         let mut live = FxHashSet::default();
-        for_each_object(|object| {
+        let all = for_each_object(|object| {
             if wanted.contains(&(object as usize)) && is_suspended(object) {
                 live.insert(object as usize);
             }
         });
+        let missing = !all && live.len() < wanted.len();
         suspended.retain(|_, shadow| live.contains(&generator_at(shadow.frame)));
+        if missing {
+            (*rec).gap("frames that stood at a yield at the fork, if gc.freeze had put them aside");
+        }
+        let suspended = &mut (*rec).threads.suspended;
         let mut frames: Vec<Shadow> = suspended.values().copied().collect();
         frames.sort_unstable_by_key(|shadow| shadow.activation);
         frames

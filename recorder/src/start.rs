@@ -120,6 +120,7 @@ pub fn start(stage: &str, parent: &str) -> Result<(), String> {
     // SAFETY: just made; the GIL is held by the bootstrap that calls this. `enter` comes before
     // the first event, as everywhere.
     unsafe {
+        crate::cpython::gc::install();
         crate::process::facts::announce(&mut *rec);
         (*rec).enter();
         set_recorder(rec);

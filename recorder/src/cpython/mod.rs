@@ -16,6 +16,7 @@ pub mod version;
 #[path = "v3_13.rs"]
 pub mod version;
 
+pub mod aside;
 pub mod gc;
 pub mod library;
 pub mod location;

@@ -16,6 +16,8 @@ pub const TSTATE_TRACEFUNC: usize = 72;
 /// Where the call sites' shortcuts are in the interpreter state, and that state's size.
 pub const INTERP_CALLABLE_CACHE: usize = 107360;
 pub const INTERP_SIZE: usize = 107752;
+/// Where the list of what `gc.freeze` puts aside is in the interpreter state.
+pub const INTERP_PERMANENT: usize = 752;
 /// In a generator, coroutine or asynchronous generator: its frame, and whether it runs.
 pub const GEN_FRAME: usize = 80;
 pub const GEN_STATE: usize = 75;

@@ -11,6 +11,8 @@ pub const TSTATE_CURRENT_FRAME: usize = 72;
 /// Where the call sites' shortcuts are in the interpreter state, and that state's size.
 pub const INTERP_CALLABLE_CACHE: usize = 193072;
 pub const INTERP_SIZE: usize = 194968;
+/// Where the list of what `gc.freeze` puts aside is in the interpreter state.
+pub const INTERP_PERMANENT: usize = 7504;
 /// In a generator, coroutine or asynchronous generator: its frame, and whether it runs.
 pub const GEN_FRAME: usize = 72;
 pub const GEN_STATE: usize = 67;

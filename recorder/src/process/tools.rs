@@ -6,14 +6,14 @@
 #![allow(unsafe_code)]
 
 use super::wrap::{Gil, definition, find, here, wrap};
+use crate::cpython::aside::Aside;
 use crate::cpython::objects::{self as obj, Obj};
 use crate::hooks::monitoring::{move_tool, tool_id};
 use crate::rec::Recorder;
 use crate::values::scalars::int_value;
 use pyo3_ffi::{
-    METH_FASTCALL, METH_NOARGS, METH_O, Py_AddPendingCall, Py_DECREF, Py_TYPE, Py_ssize_t,
-    PyCFunction, PyDict_Type, PyErr_Clear, PyErr_GetRaisedException, PyErr_SetRaisedException,
-    PyLong_FromLong, PyLong_Type, PySys_GetObject,
+    METH_FASTCALL, METH_NOARGS, METH_O, Py_AddPendingCall, Py_TYPE, Py_XDECREF, Py_ssize_t,
+    PyCFunction, PyDict_Type, PyLong_FromLong, PyLong_Type, PySys_GetObject,
 };
 use std::ffi::{c_int, c_void};
 
@@ -31,14 +31,9 @@ pub fn repair() {
     // SAFETY: a function without arguments of a module that lives as long as the interpreter; it
     // runs no program code. The program's exception, if any, is taken and given back.
     unsafe {
-        let raised = PyErr_GetRaisedException();
+        let _aside = Aside::begin();
         let result = restart(module, std::ptr::null_mut());
-        if result.is_null() {
-            PyErr_Clear();
-        } else {
-            Py_DECREF(result);
-        }
-        PyErr_SetRaisedException(raised);
+        Py_XDECREF(result);
     }
 }
 
@@ -217,7 +212,7 @@ unsafe extern "C" fn all_events(slf: Obj, none: Obj) -> Obj {
             let value = PyLong_FromLong(others);
             if !value.is_null() {
                 pyo3_ffi::PyDict_SetItem(result, name, value);
-                Py_DECREF(value);
+                Py_XDECREF(value);
             }
         }
         result

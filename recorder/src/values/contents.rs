@@ -453,8 +453,7 @@ unsafe fn fill_weakref(heap: &mut Heap, parts: &mut Contents, object: Obj) {
             if let Some(entry) = heap.known(referent) {
                 parts.field("referent", Val::Ref(entry.id()));
             }
-            heap.watch(referent);
-            heap.set_flag(referent as usize, REFERENT, true);
+            heap.watch(referent, REFERENT);
         }
     }
 }

@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use super::capture;
-use super::heap::{DICT_OF, REFERENT, SILENT, WATCH_ONLY};
+use super::heap::{DICT_OF, REFERENT, SILENT, TYPED, WATCH_ONLY};
 use super::watch::{dict, refs};
 use crate::cpython::objects::{Obj, Typ};
 use crate::guard::{call_original, guarded};
@@ -45,6 +45,9 @@ unsafe fn buried(rec: *mut Recorder, address: usize, entry: super::heap::Entry) 
     unsafe {
         if entry.has(REFERENT) {
             refs::died(rec, address);
+        }
+        if entry.has(TYPED) {
+            (*rec).heap.forget_type(address);
         }
         if entry.has(WATCH_ONLY) {
             return;

@@ -23,6 +23,8 @@ pub const WATCH_ONLY: u64 = 4;
 pub const LINKED: u64 = 8;
 /// A weak reference to it is known.
 pub const REFERENT: u64 = 16;
+/// It is a class, and `types` knows what its instances are.
+pub const TYPED: u64 = 32;
 
 /// A known object. `meta`: id (40 bits), tag of the type (16), bytes before the object / 16 (2),
 /// flags (6).
@@ -162,8 +164,8 @@ impl Heap {
         }
     }
 
-    /// Nothing is known of any object: a new stream begins. What is known of types, and which
-    /// changes are under way, stays. Gives the addresses of the objects that are suspect still.
+    /// Nothing is known of any object: a new stream begins. Which changes are under way stays; types
+    /// are looked at again, as nothing tells of their deaths until they are. Gives the addresses of the objects that are suspect still.
     pub fn restart(&mut self) -> Vec<usize> {
         let old = std::mem::take(self);
         let live = old
@@ -171,8 +173,6 @@ impl Heap {
             .iter()
             .filter(|(id, address)| old.find(**address).is_some_and(|entry| entry.id() == **id));
         let suspects = live.map(|(_, address)| *address).collect();
-        self.types = old.types;
-        self.new_types = old.new_types;
         self.active = old.active;
         self.awaited = old.awaited;
         self.building = old.building;
@@ -252,13 +252,17 @@ impl Heap {
         if (self.used + 1) * 5 > self.table.len() * 3 {
             self.grow();
         }
-        let meta = low | ((pre as u64 / 16) << 56) | (flags << 58);
+        let mut meta = low | ((pre as u64 / 16) << 56) | (flags << 58);
         let mut at = hash(address) & self.mask;
         while self.table[at].address != 0 && self.table[at].address != address {
             at = (at + 1) & self.mask;
         }
-        if self.table[at].address == 0 {
+        let old = self.table[at];
+        if old.address == 0 {
             self.used += 1;
+        } else if old.has(WATCH_ONLY) {
+            // What it is watched for stays so when it becomes known.
+            meta |= old.meta & ((REFERENT | TYPED) << 58);
         }
         self.table[at] = Entry { address, meta };
         let bit = hash(address - pre) & (FILTER_BITS - 1);
@@ -319,17 +323,19 @@ impl Heap {
         Some(entry)
     }
 
-    /// Notes that the death of an object that is not known is of interest.
+    /// Notes why the death of an object is of interest, which need not be known.
     ///
     /// # Safety
     /// `object` must be alive.
-    pub unsafe fn watch(&mut self, object: Obj) {
-        if self.find(object as usize).is_none() {
+    pub unsafe fn watch(&mut self, object: Obj, flag: u64) {
+        if self.find(object as usize).is_some() {
+            self.set_flag(object as usize, flag, true);
+        } else {
             // SAFETY: the caller's promise.
             unsafe {
                 let typ = pyo3_ffi::Py_TYPE(object);
                 let low = type_tag(typ) << 40;
-                self.put(object as usize, low, obj::pre_size(typ), WATCH_ONLY);
+                self.put(object as usize, low, obj::pre_size(typ), WATCH_ONLY | flag);
             }
         }
     }
@@ -382,13 +388,19 @@ impl Heap {
         Val::Ref(id)
     }
 
+    /// Forgets what instances of a class are: it is gone, and another may come to lie there.
+    pub fn forget_type(&mut self, address: usize) {
+        self.types.remove(address);
+        self.new_types.retain(|typ| *typ as usize != address);
+    }
+
     /// Drops what the side tables know of an object that is gone. Its dict, if it had one of
     /// its own that is known, is returned.
     pub fn unlink(&mut self, address: usize) -> Option<usize> {
         if let Some(owner) = self.owner_of.remove(&address) {
             self.dict_of.remove(&owner);
         }
-        self.types.remove(address);
+        self.forget_type(address);
         self.shadows.remove(&address);
         let dict = self.dict_of.remove(&address)?;
         self.owner_of.remove(&dict);

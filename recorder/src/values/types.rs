@@ -4,7 +4,7 @@
 //! Types are told apart by identity and C slots only.
 #![allow(unsafe_code)]
 
-use super::heap::Heap;
+use super::heap::{Heap, TYPED};
 use super::library::Library;
 use super::scalars::utf8;
 use crate::cpython::objects::{self as obj, Chars, DictIter, Obj, Typ, rd};
@@ -255,7 +255,13 @@ impl Heap {
             None => {
                 self.new_types.push(typ);
                 // SAFETY: the caller's promise.
-                self.types.add(typ as usize, unsafe { classify(typ) })
+                unsafe {
+                    // Of a class that is not known otherwise, too, as it may die any time.
+                    if obj::flags(typ) & obj::HEAPTYPE != 0 {
+                        self.watch(typ.cast(), TYPED);
+                    }
+                    self.types.add(typ as usize, classify(typ))
+                }
             }
         };
         &self.types.infos[at]

@@ -6,6 +6,7 @@
 use super::frame_locals;
 use super::wrap::{Call, Hook, Shape, replace, replacement};
 use super::{attr, bytes, cfuncs, deque, futures, list, reread, reread_always, set};
+use crate::cpython::aside::Aside;
 use crate::cpython::objects::{self as obj, DictIter, Obj, Typ, rd};
 use crate::rec::Recorder;
 use pyo3_ffi as ffi;
@@ -176,8 +177,10 @@ impl Swap {
 
 /// All types that exist, by the interpreter's own lists of subclasses.
 unsafe fn all_types() -> Vec<Typ> {
-    // SAFETY: called at start under the GIL; the types stay alive through their modules.
+    // SAFETY: called under the GIL; the types stay alive, as no code of the program runs.
     unsafe {
+        // An exception may be on its way, and the lists must not bring about a collection.
+        let _aside = Aside::begin();
         let object: Typ = &raw mut ffi::PyBaseObject_Type;
         let mut found = vec![object];
         // The lists that are made here are no allocations of the program's.
