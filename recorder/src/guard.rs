@@ -79,9 +79,10 @@ impl Drop for Leaving {
 macro_rules! call_original {
     ($function:expr, ($($argument:expr),*), fn($($kind:ty),*) -> $result:ty) => {{
         let leaving = $crate::guard::Leaving::watch();
-        #[allow(clippy::missing_transmute_annotations)]
-        let function =
-            std::mem::transmute::<_, unsafe extern "C-unwind" fn($($kind),*) -> $result>($function);
+        let function = std::mem::transmute::<
+            *const (),
+            unsafe extern "C-unwind" fn($($kind),*) -> $result,
+        >($function as *const ());
         let result = function($($argument),*);
         leaving.over();
         result

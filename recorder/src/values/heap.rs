@@ -173,9 +173,11 @@ impl Heap {
             .iter()
             .filter(|(id, address)| old.find(**address).is_some_and(|entry| entry.id() == **id));
         let suspects = live.map(|(_, address)| *address).collect();
+        // Other threads do not exist in the child, and nobody will complete their changes.
         self.active = old.active;
+        self.active.retain(Active::is_mine);
         self.awaited = old.awaited;
-        self.building = old.building;
+        self.building = old.building.restart();
         self.dirty = self.has_work();
         self.names = old.names;
         self.stdlib = old.stdlib;

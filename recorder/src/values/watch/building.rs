@@ -3,26 +3,61 @@
 //! It is looked at again before every event until they are done.
 #![allow(unsafe_code)]
 
-use super::signature;
 use super::wrap::Call;
+use super::{signature, signature_of};
 use crate::cpython::objects::Obj;
+use crate::cpython::thread_state;
 use crate::rec::{Recorder, recorder};
 use crate::values::capture;
+use std::collections::VecDeque;
+
+/// So many objects are looked at again before every event; the oldest of more are let go.
+const OBJECTS_MAX: usize = 1000;
 
 /// Objects in the making.
 #[derive(Default)]
 pub struct Building {
-    /// How many such functions run.
-    depth: u32,
-    /// Containers that became known meanwhile: address, id, signature when last told.
-    objects: Vec<(usize, u64, [usize; 3])>,
+    /// The threads in such functions, by their states, as often as they are in one.
+    threads: Vec<usize>,
+    /// Containers that became known in one of these threads meanwhile.
+    objects: VecDeque<Seen>,
+    /// Whether one was let go in this recording.
+    overflown: bool,
+}
+
+struct Seen {
+    address: usize,
+    id: u64,
+    /// The signature when it was last told.
+    told: [usize; 3],
 }
 
 impl Building {
-    /// Whether new containers are to be noted.
+    /// Whether there is something to look at.
     #[inline]
     pub const fn is_on(&self) -> bool {
-        self.depth > 0
+        !self.threads.is_empty()
+    }
+
+    fn is_mine(&self) -> bool {
+        self.threads.contains(&(thread_state() as usize))
+    }
+
+    /// What is left of it in the child of a fork, which has one thread and knows no object yet.
+    pub fn restart(mut self) -> Self {
+        let this = thread_state() as usize;
+        self.threads.retain(|thread| *thread == this);
+        Self { threads: self.threads, ..Self::default() }
+    }
+
+    fn leave(&mut self) {
+        let this = thread_state() as usize;
+        if let Some(at) = self.threads.iter().rposition(|thread| *thread == this) {
+            self.threads.remove(at);
+        }
+        if self.threads.is_empty() {
+            self.objects.clear();
+        }
     }
 }
 
@@ -30,31 +65,39 @@ impl Building {
 pub unsafe fn builds(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: as for every hook.
     unsafe {
-        (*rec).heap.building.depth += 1;
+        (*rec).heap.building.threads.push(thread_state() as usize);
         (*rec).heap.dirty = true;
         let result = call.run();
         let rec = recorder();
         if !rec.is_null() {
+            (*rec).enter();
             look(rec);
-            let building = &mut (*rec).heap.building;
-            building.depth = building.depth.saturating_sub(1);
-            if building.depth == 0 {
-                building.objects.clear();
-            }
+            (*rec).heap.building.leave();
+            (*rec).heap.dirty = (*rec).heap.has_work();
         }
         result
     }
 }
 
-/// A container was captured.
+/// A container was captured while something is in the making.
 ///
 /// # Safety
 /// `object` must be alive and known by `id`.
 pub unsafe fn note(rec: *mut Recorder, object: Obj, id: u64) {
     // SAFETY: the caller's promise.
     unsafe {
-        let now = signature(rec, object);
-        (*rec).heap.building.objects.push((object as usize, id, now));
+        if !(*rec).heap.building.is_mine() {
+            return;
+        }
+        let Some(told) = signature_of(rec, object) else { return };
+        let building = &mut (*rec).heap.building;
+        building.objects.push_back(Seen { address: object as usize, id, told });
+        if building.objects.len() > OBJECTS_MAX {
+            building.objects.pop_front();
+            if !std::mem::replace(&mut building.overflown, true) {
+                (*rec).gap("later changes of all but the last 1,000 containers that code run by an unpickler saw");
+            }
+        }
     }
 }
 
@@ -68,16 +111,16 @@ pub unsafe fn look(rec: *mut Recorder) {
         let mut at = 0;
         loop {
             let objects = &mut (*rec).heap.building.objects;
-            let Some((address, id, told)) = objects.get(at).copied() else { break };
-            let object = address as Obj;
+            let Some(Seen { address, id, told }) = objects.get(at) else { break };
+            let (object, id, told) = (*address as Obj, *id, *told);
             if (*rec).heap.known(object).is_none_or(|entry| entry.id() != id) {
-                (*rec).heap.building.objects.swap_remove(at);
+                (*rec).heap.building.objects.remove(at);
                 continue;
             }
             let now = signature(rec, object);
             if now != told {
                 let objects = &mut (*rec).heap.building.objects;
-                objects[at].2 = now;
+                objects[at].told = now;
                 capture::replace(rec, object);
             }
             at += 1;

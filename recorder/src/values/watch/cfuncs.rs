@@ -6,7 +6,7 @@
 
 use super::patch::replace_method;
 use super::wrap::{Call, Hook};
-use super::{Mode, begin, bytes, end};
+use super::{Mode, around, bytes};
 use crate::cpython::objects::{self as obj, DictIter, Obj, rd};
 use crate::rec::{Recorder, recorder};
 use crate::values::capture;
@@ -20,17 +20,17 @@ unsafe fn moves_list(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
     unsafe {
         let list = call.fast().first().copied().unwrap_or(std::ptr::null_mut());
-        around(rec, call, list)
+        moves(rec, call, list)
     }
 }
 
 /// As [`moves_list`] for functions that take only the list.
 unsafe fn moves_only(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: as above.
-    unsafe { around(rec, call, call.object(1)) }
+    unsafe { moves(rec, call, call.object(1)) }
 }
 
-unsafe fn around(rec: *mut Recorder, call: &Call, list: Obj) -> usize {
+unsafe fn moves(rec: *mut Recorder, call: &Call, list: Obj) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
     unsafe {
         let is_list = !list.is_null() && obj::flags(ffi::Py_TYPE(list)) & obj::LIST_SUBCLASS != 0;
@@ -40,15 +40,7 @@ unsafe fn around(rec: *mut Recorder, call: &Call, list: Obj) -> usize {
         if (*rec).heap.known(list).is_none() {
             return super::unseen(rec, call, list);
         }
-        (*rec).enter();
-        begin(rec, list, Mode::Diff);
-        let result = call.run();
-        let rec = recorder();
-        if !rec.is_null() {
-            (*rec).enter();
-            end(rec, list, false);
-        }
-        result
+        around(rec, call, list, Mode::Diff, false)
     }
 }
 
@@ -153,17 +145,9 @@ unsafe fn counts(rec: *mut Recorder, call: &Call) -> usize {
     unsafe {
         let Some(mapping) = call.fast().first().copied() else { return call.run() };
         if (*rec).heap.known(mapping).is_none() {
-            return call.run();
+            return super::unseen(rec, call, mapping);
         }
-        (*rec).enter();
-        begin(rec, mapping, Mode::Whole);
-        let result = call.run();
-        let rec = recorder();
-        if !rec.is_null() {
-            (*rec).enter();
-            end(rec, mapping, false);
-        }
-        result
+        around(rec, call, mapping, Mode::Whole, false)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::patch::replace_method;
 use super::wrap::{Call, Hook, Shape, replace};
-use super::{Mode, begin, end};
+use super::{Mode, around};
 use crate::cpython::library::asyncio;
 use crate::cpython::objects::{Obj, Typ, rd};
 use crate::rec::{Recorder, recorder};
@@ -25,28 +25,12 @@ pub const METHODS: &[(&[u8], Hook)] = &[
     (b"set_name", method),
 ];
 
-/// Runs what may change a future that becomes known only in the middle.
-unsafe fn around(rec: *mut Recorder, call: &Call, future: Obj) -> usize {
-    // SAFETY: the interpreter holds the operands during the call.
-    unsafe {
-        (*rec).enter();
-        begin(rec, future, Mode::Whole);
-        let result = call.run();
-        let rec = recorder();
-        if !rec.is_null() {
-            (*rec).enter();
-            end(rec, future, false);
-        }
-        result
-    }
-}
-
 /// Methods, and `__init__`, in which an eager task runs.
 pub unsafe fn method(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: as for every hook.
     unsafe {
         if is_future(&mut (*rec).heap, ffi::Py_TYPE(call.this())) {
-            around(rec, call, call.this())
+            around(rec, call, call.this(), Mode::Whole, false)
         } else {
             call.run()
         }
@@ -59,7 +43,7 @@ pub unsafe fn run(rec: *mut Recorder, call: &Call) -> usize {
     unsafe {
         let task = call.fast().first().map_or(std::ptr::null_mut(), |callable| stepped(*callable));
         if !task.is_null() && is_future(&mut (*rec).heap, ffi::Py_TYPE(task)) {
-            around(rec, call, task)
+            around(rec, call, task, Mode::Whole, false)
         } else {
             call.run()
         }
@@ -89,7 +73,7 @@ pub unsafe fn step(rec: *mut Recorder, call: &Call) -> usize {
     unsafe {
         let task = stepped(call.this());
         if !task.is_null() && is_future(&mut (*rec).heap, ffi::Py_TYPE(task)) {
-            around(rec, call, task)
+            around(rec, call, task, Mode::Whole, false)
         } else {
             call.run()
         }

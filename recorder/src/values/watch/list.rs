@@ -5,7 +5,7 @@
 use super::wrap::Call;
 use super::{certainly_equal, emit, slice_of};
 use crate::cpython::objects::{self as obj, Obj};
-use crate::rec::{Recorder, recorder};
+use crate::rec::Recorder;
 use crate::values::capture::{append_values, drain};
 use crate::values::prepare;
 use moviola_format::event::{Sink, op};
@@ -183,25 +183,10 @@ pub unsafe fn extend(rec: *mut Recorder, call: &Call) -> usize {
         } else if typ == &raw mut ffi::PyTuple_Type {
             obj::tuple_items(source)
         } else {
-            return extend_by_iterator(rec, call);
+            return super::around(rec, call, this, super::Mode::Tail, false);
         };
         splice(rec, entry.id(), before as u64, 0, items);
         super::told(rec, this, call)
-    }
-}
-
-unsafe fn extend_by_iterator(rec: *mut Recorder, call: &Call) -> usize {
-    // SAFETY: as in `extend`.
-    unsafe {
-        let this = call.this();
-        super::begin(rec, this, super::Mode::Tail);
-        let result = call.run();
-        let rec = recorder();
-        if !rec.is_null() {
-            (*rec).enter();
-            super::end(rec, this, false);
-        }
-        result
     }
 }
 

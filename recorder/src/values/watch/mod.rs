@@ -31,6 +31,7 @@ use super::capture;
 use super::library::{Library, future_signature};
 use super::types::Payload;
 use crate::cpython::objects::{self as obj, Obj, Typ, rd};
+use crate::cpython::thread_state;
 use crate::rec::{Recorder, recorder};
 use moviola_format::event::Sink;
 use pyo3_ffi as ffi;
@@ -57,19 +58,28 @@ pub enum Mode {
 /// A change that is under way.
 pub struct Active {
     object: usize,
+    /// State of the thread that makes it.
+    thread: usize,
     mode: Mode,
     signature: [usize; 3],
     /// The elements as last told, for `Mode::Diff`.
     elements: Vec<Obj>,
 }
 
-/// What tells cheaply that a container is no longer as it was.
-unsafe fn signature(rec: *mut Recorder, object: Obj) -> [usize; 3] {
+impl Active {
+    /// Whether the calling thread makes it.
+    pub fn is_mine(&self) -> bool {
+        self.thread == thread_state() as usize
+    }
+}
+
+/// What tells cheaply that a container is no longer as it was; `None` for what is no container.
+unsafe fn signature_of(rec: *mut Recorder, object: Obj) -> Option<[usize; 3]> {
     // SAFETY: the object of a change under way is held by the caller of the hook.
     unsafe {
         let info = (*rec).heap.type_info(ffi::Py_TYPE(object));
         let library = info.library;
-        match info.payload {
+        Some(match info.payload {
             Payload::List => [rd(object, 16), rd(object, 24), 0],
             Payload::Set => [rd(object, 16), rd(object, 24), rd(object, 40)],
             Payload::Dict | Payload::OrderedDict | Payload::DefaultDict => {
@@ -80,9 +90,15 @@ unsafe fn signature(rec: *mut Recorder, object: Obj) -> [usize; 3] {
             Payload::None if matches!(library, Library::Future | Library::Task) => {
                 future_signature(object, library)
             }
-            _ => [0; 3],
-        }
+            _ => return None,
+        })
     }
+}
+
+/// As [`signature_of`]; always the same for what is no container.
+unsafe fn signature(rec: *mut Recorder, object: Obj) -> [usize; 3] {
+    // SAFETY: as there.
+    unsafe { signature_of(rec, object).unwrap_or_default() }
 }
 
 /// A change of `object` begins that may run program code before it is complete.
@@ -93,7 +109,8 @@ unsafe fn begin(rec: *mut Recorder, object: Obj, mode: Mode) {
         let elements =
             if mode == Mode::Diff { obj::list_items(object).to_vec() } else { Vec::new() };
         let heap = &mut (*rec).heap;
-        heap.active.push(Active { object: object as usize, mode, signature, elements });
+        let thread = thread_state() as usize;
+        heap.active.push(Active { object: object as usize, thread, mode, signature, elements });
         heap.dirty = true;
     }
 }
@@ -102,7 +119,8 @@ unsafe fn begin(rec: *mut Recorder, object: Obj, mode: Mode) {
 unsafe fn end(rec: *mut Recorder, object: Obj, force: bool) {
     // SAFETY: as in `signature`.
     unsafe {
-        let at = (*rec).heap.active.iter().rposition(|a| a.object == object as usize);
+        let is_it = |active: &Active| active.object == object as usize && active.is_mine();
+        let at = (*rec).heap.active.iter().rposition(is_it);
         if let Some(at) = at {
             sync(rec, at);
             (*rec).heap.active.remove(at);
@@ -198,13 +216,21 @@ unsafe fn whole(rec: *mut Recorder, call: &Call, force: bool) -> usize {
         if (*rec).heap.known(this).is_none() {
             return unseen(rec, call, this);
         }
+        around(rec, call, this, Mode::Whole, force)
+    }
+}
+
+/// Runs a change of an object, which is told as `mode` says.
+unsafe fn around(rec: *mut Recorder, call: &Call, object: Obj, mode: Mode, force: bool) -> usize {
+    // SAFETY: the interpreter holds the operands during the call.
+    unsafe {
         (*rec).enter();
-        begin(rec, this, Mode::Whole);
+        begin(rec, object, mode);
         let result = call.run();
         let rec = recorder();
         if !rec.is_null() {
             (*rec).enter();
-            end(rec, this, force);
+            end(rec, object, force);
         }
         result
     }
@@ -214,15 +240,7 @@ unsafe fn whole(rec: *mut Recorder, call: &Call, force: bool) -> usize {
 /// make it known.
 unsafe fn unseen(rec: *mut Recorder, call: &Call, object: Obj) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
-    unsafe {
-        begin(rec, object, Mode::Every);
-        let result = call.run();
-        let rec = recorder();
-        if !rec.is_null() {
-            end(rec, object, true);
-        }
-        result
-    }
+    unsafe { around(rec, call, object, Mode::Every, true) }
 }
 
 /// Has an object read again before the next event.
