@@ -11,6 +11,7 @@ use moviola_format::write::TraceFile;
 use moviola_pipeline::family::Family;
 use moviola_pipeline::new_identity;
 use moviola_pipeline::ring::Producer;
+use std::cell::Cell;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,20 +46,27 @@ pub struct Place {
     pub parent: u32,
     /// Whether that one made this process by fork.
     pub forked: bool,
+    /// The last number that is known to be taken.
+    pub last: Cell<u32>,
 }
 
 impl Place {
+    /// The place of a process that has a number.
+    pub const fn new(family: Family, number: u32, parent: u32, forked: bool) -> Self {
+        Self { family, number, parent, forked, last: Cell::new(number) }
+    }
+
     /// Takes a place in the recording whose stage is given; `parent` is empty for a process that
     /// comes from no recorded one.
     fn take(stage: &str, parent: &str) -> io::Result<Self> {
         let family = Family::load(Path::new(stage))?;
         if parent.is_empty() && family.claim_program() {
-            return Ok(Self { family, number: 0, parent: 0, forked: false });
+            return Ok(Self::new(family, 0, 0, false));
         }
         let parent = parent.parse().unwrap_or(0);
         let number = family.claim_child(parent)?;
         family.note_born(number);
-        Ok(Self { family, number, parent, forked: false })
+        Ok(Self::new(family, number, parent, false))
     }
 
     /// The ring of this process. A child makes it, with an empty trace, so that both are there

@@ -37,6 +37,16 @@ fn same(place: &Place, args: &[&str]) -> Done {
     recorded
 }
 
+/// Records a script, which must do as it does alone, and gives its children.
+#[track_caller]
+fn children_of(script: &str, code: &str) -> (Place, Vec<(usize, Value)>) {
+    let place = Place::new();
+    place.write(script, code);
+    same(&place, &[script]);
+    let all = tree(&place, "t.moviola");
+    (place, all)
+}
+
 #[track_caller]
 fn verified(place: &Place, trace: &str) {
     let done = place.run(&["verify", trace]);
@@ -139,10 +149,7 @@ os.execve(sys.executable, [sys.executable, "-c", "import os; print(sorted(os.env
 
 #[test]
 fn started_pythons_are_recorded_and_see_nothing_of_it() {
-    let place = Place::new();
-    place.write("starts.py", STARTS);
-    same(&place, &["starts.py"]);
-    let all = tree(&place, "t.moviola");
+    let (place, all) = children_of("starts.py", STARTS);
     let recorded: Vec<&Value> =
         all.iter().map(|(_, child)| child).filter(|child| child["trace"].is_string()).collect();
     assert_eq!(recorded.len(), 11, "{all:#?}");
@@ -197,10 +204,7 @@ if __name__ == "__main__":
 
 #[test]
 fn multiprocessing_by_all_three_methods() {
-    let place = Place::new();
-    place.write("pools.py", POOLS);
-    same(&place, &["pools.py"]);
-    let all = tree(&place, "t.moviola");
+    let (place, all) = children_of("pools.py", POOLS);
     // Two workers a method, the resource tracker, the fork server, and the process alone.
     assert!(all.len() >= 9, "{all:#?}");
     let mut calls = 0;
@@ -339,4 +343,55 @@ print(sorted(codes))
     }
     codes.sort_unstable();
     assert_eq!(codes, (0..16).collect::<Vec<i64>>());
+}
+
+const LONELY: &str = r#"
+import os, signal, threading, time
+slow = threading.Event()
+os.register_at_fork(before=lambda: time.sleep(6) if slow.is_set() else None)
+def child(lines):
+    pid = os.fork()
+    if pid == 0:
+        for n in range(lines):
+            x = [n]
+        os._exit(0)
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            return "ended"
+        time.sleep(.05)
+    os.kill(pid, signal.SIGKILL)
+    return "hangs"
+def killed(name):
+    count = 0
+    for number in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{number}/stat") as stat:
+                parent = int(stat.read().rsplit(")", 1)[1].split()[1])
+            with open(f"/proc/{number}/cmdline") as line:
+                if parent == os.getppid() and name in line.read():
+                    os.kill(int(number), signal.SIGKILL)
+                    count += 1
+        except OSError:
+            pass
+    return count
+print(child(10))
+time.sleep(.3)
+with open("killed", "w") as file:
+    file.write(str(killed("__children")))
+print(child(300_000))
+slow.set()
+print(child(300_000))
+"#;
+
+#[test]
+fn children_whose_writer_is_killed_or_late_do_not_wait_for_ever() {
+    let (place, all) = children_of("lonely.py", LONELY);
+    assert_eq!(all.len(), 3, "{all:#?}");
+    assert_eq!(std::fs::read_to_string(place.work().join("killed")).unwrap(), "1");
+    for (_, child) in &all {
+        verified(&place, child["trace"].as_str().unwrap());
+    }
+    let lines = |child: &Value| child["stops"].as_u64().unwrap();
+    assert!(all[1..].iter().all(|(_, child)| lines(child) > 600_000), "{all:#?}");
 }

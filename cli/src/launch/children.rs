@@ -11,9 +11,9 @@ use crate::failure::{Failure, Outcome};
 use moviola_format::read::{Family as Tree, Trace};
 use moviola_format::ring::path_beside;
 use moviola_pipeline::family::Family;
-use moviola_pipeline::ring::Ring;
+use moviola_pipeline::ring::{Process, Ring};
 use moviola_pipeline::writer::{Ended, Options, Writer};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -31,8 +31,11 @@ const NAP_MIN: Duration = Duration::from_micros(500);
 const NAP_MAX: Duration = Duration::from_millis(8);
 /// How long children may take to end after the program before the user is told of them.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// How long a child may take between its number and its ring.
+/// How long a child may take to say which process it is after the one that took its number is gone,
+/// and a ring may refuse to be read.
 const BIRTH_MAX: Duration = Duration::from_secs(5);
+/// How often the server is started again.
+const STARTS_MAX: u32 = 4;
 /// How long a ring stays closed before its trace is finished: an exec that fails opens it again.
 const CLOSED_MIN: Duration = Duration::from_millis(20);
 
@@ -41,6 +44,7 @@ const CLOSED_MIN: Duration = Duration::from_millis(20);
 pub struct Children {
     family: Family,
     server: Option<Server>,
+    starts: u32,
     failed: Option<String>,
 }
 
@@ -62,17 +66,28 @@ pub struct Told {
 impl Children {
     /// No child yet.
     pub fn new(family: Family) -> Self {
-        Self { family, server: None, failed: None }
+        Self { family, server: None, starts: 0, failed: None }
     }
 
-    /// To be called now and then while the program runs: one look for a file.
+    /// To be called now and then while the program runs: one look for a file or a process.
     pub fn look(&mut self) {
+        if let Some(server) = &mut self.server
+            && !matches!(server.process.try_wait(), Ok(None))
+        {
+            // What it was reading stays where it is; the rings that nobody reads yet need another.
+            self.server = None;
+            if self.starts == STARTS_MAX {
+                let problem = "the writer of the children's traces dies; `moviola recover` joins each with its ring";
+                self.failed = Some(problem.to_owned());
+            }
+        }
         if self.server.is_none() && self.failed.is_none() && self.family.is_claimed(1) {
             self.start();
         }
     }
 
     fn start(&mut self) {
+        self.starts += 1;
         // Not by its path: the binary may have been replaced meanwhile. A process group of its
         // own, for Ctrl-C at the terminal is meant for the program.
         let spawned = Command::new("/proc/self/exe")
@@ -197,7 +212,8 @@ pub fn serve(stage: &Path) -> Outcome {
                 told = true;
                 tell(&format!("running {}", jobs.len()));
             }
-            if jobs.is_empty() && !family.is_claimed(next) && !is_in_use(stage) {
+            // In this order: what ends between the two looks may have taken a number before.
+            if jobs.is_empty() && !is_in_use(stage) && !family.is_claimed(next) {
                 break;
             }
         }
@@ -223,29 +239,51 @@ fn begin(family: &Family, number: u32) -> Job {
     Job { thread, ended }
 }
 
-/// Writes the trace of one child, from its first event to its last.
-fn write(family: &Family, number: u32, ended: &AtomicBool) -> Result<(), String> {
+/// Waits for the ring of a child; `None` if there is nothing to be written.
+fn ring_of(family: &Family, number: u32) -> std::io::Result<Option<Ring>> {
     let (trace, path) = (family.trace_of(number), family.ring_of(number));
-    let cannot = |e: std::io::Error| format!("cannot write the trace {}: {e}", trace.display());
-    let since = Instant::now();
-    let ring = loop {
+    let is_written = || Trace::open(&trace).is_ok_and(|trace| trace.block_count() > 0);
+    if !path.exists() && is_written() {
+        // By a server before this one.
+        return Ok(None);
+    }
+    let mut nap = NAP_MIN;
+    let (mut failing, mut alone) = (None, None);
+    loop {
+        let gone = match family.process(number) {
+            Some(process) => !process.is_alive(),
+            None if family.claimant(number).is_some_and(Process::is_alive) => false,
+            None => alone.get_or_insert_with(Instant::now).elapsed() > BIRTH_MAX,
+        };
         // The ring is complete once it can be opened.
         match Ring::attach(&path) {
-            Ok(ring) => break ring,
-            Err(_) if family.process(number).is_some_and(|process| !process.is_alive()) => {
-                // It died before there was anything to record; or just after, and left a ring.
-                if let Ok(ring) = Ring::attach(&path) {
-                    break ring;
+            Ok(ring) => return Ok(Some(ring)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                if gone {
+                    // The fork failed, or it died before there was anything to record. The name
+                    // may be that of a trace of another recording.
+                    if !is_written() {
+                        remove(&[trace]);
+                    }
+                    return Ok(None);
                 }
-                remove(&[trace]);
-                return Ok(());
             }
-            Err(_) if since.elapsed() < BIRTH_MAX => std::thread::sleep(NAP_MIN),
-            // The fork failed.
-            Err(_) if !path.exists() => return Ok(()),
-            Err(error) => return Err(cannot(error)),
+            Err(error) if error.kind() == ErrorKind::ResourceBusy => return Err(error),
+            Err(error) if failing.get_or_insert_with(Instant::now).elapsed() > BIRTH_MAX => {
+                return Err(error);
+            }
+            Err(_) => {}
         }
-    };
+        std::thread::sleep(nap);
+        nap = (nap * 2).min(NAP_MAX);
+    }
+}
+
+/// Writes the trace of one child, from its first event to its last.
+fn write(family: &Family, number: u32, ended: &AtomicBool) -> Result<(), String> {
+    let trace = family.trace_of(number);
+    let cannot = |e: std::io::Error| format!("cannot write the trace {}: {e}", trace.display());
+    let Some(ring) = ring_of(family, number).map_err(cannot)? else { return Ok(()) };
     let mut writer = Writer::new(&trace, ring, Options::default()).map_err(cannot)?;
     let mut nap = NAP_MIN;
     let mut closed: Option<Instant> = None;

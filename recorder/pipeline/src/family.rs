@@ -133,8 +133,13 @@ impl Family {
     /// The process that has a number; `None` while it is not there yet.
     #[must_use]
     pub fn process(&self, number: u32) -> Option<Process> {
-        let target = std::fs::read_link(self.born_path(number)).ok()?;
-        Some(Process { pid: target.to_str()?.parse().ok()?, start: 0 })
+        named(&self.born_path(number))
+    }
+
+    /// The process that took a number, for itself or for a child to come.
+    #[must_use]
+    pub fn claimant(&self, number: u32) -> Option<Process> {
+        named(&self.claim_path(number))
     }
 
     /// Says that there are or were children.
@@ -166,6 +171,12 @@ impl Family {
     pub fn child_ring_bytes(&self) -> u64 {
         self.ring_bytes.min(CHILD_RING_MAX)
     }
+}
+
+/// The process that a name in the stage stands for.
+fn named(path: &Path) -> Option<Process> {
+    let target = std::fs::read_link(path).ok()?;
+    Some(Process { pid: target.to_str()?.parse().ok()?, start: 0 })
 }
 
 fn unhex(text: &str) -> Option<[u8; 16]> {
@@ -201,6 +212,11 @@ mod tests {
         assert_eq!(family.claim_child(0).unwrap(), 1);
         assert_eq!(family.claim_child(0).unwrap(), 2);
         assert!(family.is_claimed(2) && !family.is_claimed(3));
+        let this = std::process::id();
+        assert_eq!(family.claimant(2).map(|process| process.pid), Some(this));
+        assert_eq!((family.claimant(3), family.process(2)), (None, None));
+        family.note_unborn(2);
+        assert!(family.process(2).is_some_and(|process| !process.is_alive()));
         assert!(!family.has_parents());
         family.note_parent();
         assert!(family.has_parents());

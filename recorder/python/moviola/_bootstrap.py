@@ -73,7 +73,11 @@ def _boot():
         problem = "%s: %s" % (type(error).__name__, error)
     if problem:
         text = "moviola: the recorder could not start, the program runs unrecorded: %s\n" % problem
-        os.write(2, text.encode("utf-8", "backslashreplace"))
+        try:
+            os.write(2, text.encode("utf-8", "backslashreplace"))
+        except OSError:
+            # Nobody reads it, and the program must start as it would.
+            pass
 
 
 def _forget(boot):

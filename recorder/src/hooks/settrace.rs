@@ -7,10 +7,10 @@
 
 use super::code::{FIRST_RESUME, IS_YIELD};
 use super::frames::{self, Entry, Exit};
-use crate::cpython::objects::{DICT_VERSION, rd, tuple_items};
+use crate::cpython::objects::{DICT_VERSION, Obj, rd, tuple_items};
 use crate::cpython::version as v;
 use crate::cpython::{Frame, field, thread_state};
-use crate::guard::guarded;
+use crate::guard::{call_original, guarded};
 use crate::process::wrap::{self, Gil};
 use crate::rec::{Recorder, recorder};
 use pyo3_ffi::{
@@ -288,7 +288,7 @@ unsafe extern "C" fn settrace(module: *mut PyObject, function: *mut PyObject) ->
     let Some(original) = SETTRACE.get() else { return std::ptr::null_mut() };
     // SAFETY: the original with its own arguments; then the thread's state is mended.
     unsafe {
-        let result = original(module, function);
+        let result = call_original!(original, (module, function), fn(Obj, Obj) -> Obj);
         if !wrap::here().is_null() {
             hook(thread_state());
         }
@@ -309,13 +309,13 @@ unsafe fn started(result: *mut PyObject) -> *mut PyObject {
 unsafe extern "C" fn start_new_thread(module: *mut PyObject, args: *mut PyObject) -> *mut PyObject {
     let Some(original) = START_NEW_THREAD.get() else { return std::ptr::null_mut() };
     // SAFETY: passed on unchanged.
-    unsafe { started(original(module, args)) }
+    unsafe { started(call_original!(original, (module, args), fn(Obj, Obj) -> Obj)) }
 }
 
 unsafe extern "C" fn start_new(module: *mut PyObject, args: *mut PyObject) -> *mut PyObject {
     let Some(original) = START_NEW.get() else { return std::ptr::null_mut() };
     // SAFETY: passed on unchanged.
-    unsafe { started(original(module, args)) }
+    unsafe { started(call_original!(original, (module, args), fn(Obj, Obj) -> Obj)) }
 }
 
 static SOON: Gil<bool> = Gil::new(false);

@@ -53,8 +53,7 @@ unsafe fn go_on(rec: *mut Recorder, number: u32) {
     // SAFETY: as in `in_child`.
     unsafe {
         let parent = &(*rec).place;
-        let place =
-            Place { family: parent.family.clone(), number, parent: parent.number, forked: true };
+        let place = Place::new(parent.family.clone(), number, parent.number, true);
         place.family.note_born(number);
         match place.producer() {
             Ok(producer) => {
@@ -175,7 +174,8 @@ unsafe fn before_fork() -> (u32, u32) {
         let place = &(*rec).place;
         place.family.note_parent();
         // Without a stage the recording is over, and the child is not recorded.
-        let number = place.family.claim_child(place.number).unwrap_or(0);
+        let number = place.family.claim_child(place.last.get()).unwrap_or(0);
+        place.last.set(number.max(place.last.get()));
         (number, NEXT.replace(number))
     }
 }
@@ -209,7 +209,7 @@ macro_rules! forks {
                 // SAFETY: passed on unchanged.
                 unsafe {
                     let (number, outer) = before_fork();
-                    let result = original(slf, args);
+                    let result = call_original!(original, (slf, args), fn(Obj, Obj) -> Obj);
                     after_fork(result, $how, number, outer);
                     result
                 }
@@ -304,7 +304,12 @@ unsafe fn program_of(program: Obj, argv: Obj) -> Program {
 
 /// Whether Python's arguments say that it ignores its environment.
 fn is_isolated(words: &[Vec<u8>]) -> bool {
+    // The word belongs to the option before it.
+    let mut is_argument = false;
     for word in words {
+        if std::mem::take(&mut is_argument) {
+            continue;
+        }
         let Some(letters) = word.strip_prefix(b"-") else { return false };
         // What follows these is an argument of theirs.
         let end = letters.iter().position(|byte| b"cmWX-".contains(byte));
@@ -314,6 +319,8 @@ fn is_isolated(words: &[Vec<u8>]) -> bool {
         if end.is_some_and(|end| b"cm".contains(&letters[end])) {
             return false;
         }
+        is_argument =
+            end.is_some_and(|end| b"WX".contains(&letters[end]) && end + 1 == letters.len());
     }
     false
 }
@@ -333,14 +340,15 @@ macro_rules! spawns {
                 // SAFETY: as many arguments as `count` says, and those that `names` names; all are
                 // passed on, the environment perhaps as a copy that lives until the call is over.
                 unsafe {
+                    let call = |args| call_original!(original, (slf, args, count, names), fn(Obj, *const Obj, Py_ssize_t, Obj) -> Obj);
                     if count != 3 {
-                        return original(slf, args, count, names);
+                        return call(args);
                     }
                     let env = *args.add(2);
                     let copy = before_spawn(*args, *args.add(1), env, false);
                     let result = with_argument(args, count, names, 2, &copy, |args| {
                         let _shown = super::audit::stand_in(copy.object, env);
-                        original(slf, args, count, names)
+                        call(args)
                     });
                     child(result, $how, 0);
                     result
@@ -411,7 +419,11 @@ unsafe extern "C" fn subprocess(slf: Obj, args: Obj) -> Obj {
         if !copy.object.is_null() {
             other = environ::with_item(args, FORK_EXEC[2], copy.object);
         }
-        let result = original(slf, if other.is_null() { args } else { other });
+        let args = if other.is_null() { args } else { other };
+        // A fork by a callback in here is another than the one that may be under way.
+        let outer = NEXT.replace(0);
+        let result = call_original!(original, (slf, args), fn(Obj, Obj) -> Obj);
+        NEXT.set(outer);
         environ::drop_own(other);
         child(result, "subprocess", 0);
         result
@@ -428,9 +440,14 @@ unsafe extern "C" fn subprocess(slf: Obj, args: *mut Obj, count: Py_ssize_t) -> 
     unsafe {
         let copy = before_fork_exec(std::slice::from_raw_parts(args, count as usize));
         let names = std::ptr::null_mut();
+        type A = *mut Obj;
+        // A fork by a callback in here is another than the one that may be under way.
+        let outer = NEXT.replace(0);
         let result = with_argument(args, count, names, FORK_EXEC[2], &copy, |args| {
-            original(slf, args.cast_mut(), count)
+            let args = args.cast_mut();
+            call_original!(original, (slf, args, count), fn(Obj, A, Py_ssize_t) -> Obj)
         });
+        NEXT.set(outer);
         child(result, "subprocess", 0);
         result
     }
@@ -515,12 +532,14 @@ unsafe extern "C" fn execv(slf: Obj, args: *mut Obj, count: Py_ssize_t) -> Obj {
     let Some(original) = EXECV.get() else { return std::ptr::null_mut() };
     // SAFETY: passed on unchanged.
     unsafe {
+        type A = *mut Obj;
+        let call = || call_original!(original, (slf, args, count), fn(Obj, A, Py_ssize_t) -> Obj);
         if count != 2 {
-            return original(slf, args, count);
+            return call();
         }
         let _copy = before_spawn(*args, *args.add(1), std::ptr::null_mut(), false);
         let announced = before_exec(*args);
-        let result = original(slf, args, count);
+        let result = call();
         after_exec(announced);
         result
     }
@@ -533,9 +552,13 @@ unsafe extern "C" fn execve(slf: Obj, args: *const Obj, count: Py_ssize_t, names
     // SAFETY: passed on, the environment perhaps as a copy. Arguments given by name are in any
     // order: then the child gets the environment as it is.
     unsafe {
+        type A = *const Obj;
+        let call = |args| {
+            call_original!(original, (slf, args, count, names), fn(Obj, A, Py_ssize_t, Obj) -> Obj)
+        };
         if count != 3 {
             let announced = count >= 1 && before_exec(*args);
-            let result = original(slf, args, count, names);
+            let result = call(args);
             after_exec(announced);
             return result;
         }
@@ -544,7 +567,7 @@ unsafe extern "C" fn execve(slf: Obj, args: *const Obj, count: Py_ssize_t, names
         let announced = before_exec(*args);
         let result = with_argument(args, count, names, 2, &copy, |args| {
             let _shown = super::audit::stand_in(copy.object, env);
-            original(slf, args, count, names)
+            call(args)
         });
         after_exec(announced);
         result

@@ -9,6 +9,7 @@
 use super::source::raw_name;
 use super::wrap::{Gil, attribute, find, here, wrap};
 use crate::cpython::objects::{self as obj, DictIter, Obj};
+use crate::guard::call_original;
 use crate::rec::Recorder;
 use crate::values::scalars::utf8;
 use pyo3_ffi as ffi;
@@ -17,6 +18,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 const PATH: &[u8] = b"PYTHONPATH";
+const NONE: Obj = std::ptr::null_mut();
 
 /// Allocations in here are the recorder's own, and no reason to collect garbage.
 struct Own {
@@ -180,12 +182,20 @@ pub unsafe fn with_variables_list(rec: *mut Recorder, list: Obj) -> Copy {
             return none;
         }
         let mut failed = false;
-        for item in items.iter().filter(|item| is_path(item).is_none()) {
-            failed |= ffi::PyList_Append(copy.object, *item) != 0;
-        }
-        for (name, value) in variables(&*rec, old) {
-            let item = bytes(&[name, b"=", &value[..]].concat());
+        let mut append = |item: Obj| {
             failed |= item.is_null() || ffi::PyList_Append(copy.object, item) != 0;
+        };
+        let mut added = variables(&*rec, old);
+        let own = |(name, value): (&[u8], Vec<u8>)| bytes(&[name, b"=", &value[..]].concat());
+        for item in items {
+            let new = is_path(item).and_then(|_| added.pop_if(|(name, _)| *name == PATH)).map(own);
+            // A second one is never looked at.
+            append(new.unwrap_or(*item));
+            ffi::Py_XDECREF(new.unwrap_or(NONE));
+        }
+        for variable in added {
+            let item = own(variable);
+            append(item);
             ffi::Py_XDECREF(item);
         }
         if failed {
@@ -308,7 +318,8 @@ unsafe extern "C" fn putenv(slf: Obj, args: *mut Obj, count: Py_ssize_t) -> Obj 
     let Some(original) = PUTENV.get() else { return std::ptr::null_mut() };
     // SAFETY: passed on unchanged.
     unsafe {
-        let result = original(slf, args, count);
+        type A = *mut Obj;
+        let result = call_original!(original, (slf, args, count), fn(Obj, A, Py_ssize_t) -> Obj);
         if !result.is_null() && count == 2 {
             path_changed(*args, Some(*args.add(1)));
         }
@@ -322,7 +333,7 @@ unsafe extern "C" fn unsetenv(slf: Obj, name: Obj) -> Obj {
     let Some(original) = UNSETENV.get() else { return std::ptr::null_mut() };
     // SAFETY: passed on unchanged.
     unsafe {
-        let result = original(slf, name);
+        let result = call_original!(original, (slf, name), fn(Obj, Obj) -> Obj);
         if !result.is_null() {
             path_changed(name, None);
         }

@@ -8,6 +8,7 @@
 use super::wrap::{Gil, find, here, wrap};
 use crate::cpython::objects::Obj;
 use crate::cpython::{Thread, thread_state};
+use crate::guard::call_original;
 use crate::rec::{Recorder, recorder, set_recorder};
 use crate::values::scalars::int_value;
 use moviola_format::event::{Sink, op};
@@ -150,7 +151,8 @@ unsafe extern "C" fn os_exit(slf: Obj, args: *const Obj, count: Py_ssize_t, name
         {
             end(KIND_CODE, status & 0xff);
         }
-        original(slf, args, count, names)
+        type A = *const Obj;
+        call_original!(original, (slf, args, count, names), fn(Obj, A, Py_ssize_t, Obj) -> Obj)
     }
 }
 

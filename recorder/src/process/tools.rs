@@ -8,6 +8,7 @@
 use super::wrap::{Gil, definition, find, here, wrap};
 use crate::cpython::aside::Aside;
 use crate::cpython::objects::{self as obj, Obj};
+use crate::guard::call_original;
 use crate::hooks::monitoring::{move_tool, tool_id};
 use crate::rec::Recorder;
 use crate::values::scalars::int_value;
@@ -17,7 +18,8 @@ use pyo3_ffi::{
 };
 use std::ffi::{c_int, c_void};
 
-type Fast = unsafe extern "C" fn(Obj, *mut Obj, Py_ssize_t) -> Obj;
+type Args = *mut Obj;
+type Fast = unsafe extern "C" fn(Obj, Args, Py_ssize_t) -> Obj;
 
 /// `sys.monitoring.restart_events`: its C function and the module that it belongs to.
 static RESTART: Gil<Option<(PyCFunction, Obj)>> = Gil::new(None);
@@ -67,9 +69,11 @@ macro_rules! repaired {
             unsafe extern "C" fn $wrapper($($arg: $type),*) -> Obj {
                 let Some(original) = $original.get() else { return std::ptr::null_mut() };
                 // SAFETY: passed on unchanged.
-                let result = unsafe { original($($arg),*) };
-                repair();
-                result
+                unsafe {
+                    let result = call_original!(original, ($($arg),*), fn($($type),*) -> Obj);
+                    repair();
+                    result
+                }
             }
         )*
     };
@@ -127,7 +131,7 @@ macro_rules! giving_way {
                     if $count >= $least {
                         give_way($id);
                     }
-                    original($($arg),*)
+                    call_original!(original, ($($arg),*), fn($($type),*) -> Obj)
                 }
             }
         )*
@@ -149,7 +153,12 @@ macro_rules! looking_free {
             unsafe extern "C" fn $wrapper($($arg: $type),*) -> Obj {
                 let Some(original) = $original.get() else { return std::ptr::null_mut() };
                 // SAFETY: passed on unchanged.
-                unsafe { if is_ours($id) { $answer } else { original($($arg),*) } }
+                unsafe {
+                    if is_ours($id) {
+                        return $answer;
+                    }
+                    call_original!(original, ($($arg),*), fn($($type),*) -> Obj)
+                }
             }
         )*
     };
@@ -169,7 +178,7 @@ unsafe extern "C" fn set_events(slf: Obj, args: *mut Obj, count: Py_ssize_t) -> 
         if count >= 1 {
             give_way(*args);
         }
-        let result = original(slf, args, count);
+        let result = call_original!(original, (slf, args, count), fn(Obj, Args, Py_ssize_t) -> Obj);
         repair();
         result
     }
@@ -184,7 +193,7 @@ unsafe extern "C" fn set_local_events(slf: Obj, args: *mut Obj, count: Py_ssize_
         if count >= 1 {
             give_way(*args);
         }
-        let result = original(slf, args, count);
+        let result = call_original!(original, (slf, args, count), fn(Obj, Args, Py_ssize_t) -> Obj);
         repair();
         result
     }
@@ -197,7 +206,7 @@ unsafe extern "C" fn all_events(slf: Obj, none: Obj) -> Obj {
     let Some(original) = ALL_EVENTS.get() else { return std::ptr::null_mut() };
     // SAFETY: the result is a new dict with exact str keys that nobody else has yet.
     unsafe {
-        let result = original(slf, none);
+        let result = call_original!(original, (slf, none), fn(Obj, Obj) -> Obj);
         let (false, Some(own)) = (here().is_null(), tool_id()) else { return result };
         if result.is_null() || Py_TYPE(result) != &raw mut PyDict_Type {
             return result;

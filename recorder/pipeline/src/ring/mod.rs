@@ -19,10 +19,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the producer sleeps on a full ring before it looks whether the writer lives.
 const WAIT: Duration = Duration::from_millis(50);
+/// How long a full ring waits for the writer that should come. Longer, and it is taken for dead.
+const ATTACH_MAX: Duration = Duration::from_secs(5);
 
 fn futex(word: &AtomicU32, operation: i32, value: u32, timeout: Option<Duration>) {
     let time = timeout.map(|timeout| libc::timespec {
@@ -35,6 +37,8 @@ fn futex(word: &AtomicU32, operation: i32, value: u32, timeout: Option<Duration>
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, time) };
 }
 
+/// Value of `OFF_WRITER_PID` when nobody is or will be the writer.
+const NOBODY: u32 = 0;
 /// Value of `OFF_WRITER_GONE` when the writer said so itself.
 const LEFT: u32 = 1;
 /// Value of `OFF_WRITER_GONE` when the producer found no writer alive.
@@ -105,6 +109,8 @@ pub struct Producer {
     /// Of the ring's file, for what is spilled.
     path: CString,
     orphaned: bool,
+    /// Process id that stands for the writer until one attaches; 0: none does.
+    stand_in: u32,
 }
 
 // SAFETY: the pointer belongs to `map`, which is Send.
@@ -120,12 +126,14 @@ impl Producer {
     }
 
     /// Makes the ring as well. Until a writer attaches, `writer` stands for it: while it lives, a
-    /// full ring waits.
+    /// full ring waits, for some seconds.
     ///
     /// # Errors
     /// As for [`Ring::create`].
     pub fn create(path: &Path, cap: u64, identity: [u8; 16], writer: Process) -> io::Result<Self> {
-        Self::attach(Map::create(path, cap, identity, writer)?, path)
+        let mut this = Self::attach(Map::create(path, cap, identity, writer)?, path)?;
+        this.stand_in = writer.pid;
+        Ok(this)
     }
 
     fn attach(map: Map, path: &Path) -> io::Result<Self> {
@@ -143,6 +151,7 @@ impl Producer {
             map: Some(map),
             path,
             orphaned: false,
+            stand_in: 0,
         })
     }
 
@@ -197,6 +206,7 @@ impl Producer {
             return None;
         }
         let waiting = map.word32(layout::OFF_WAITING);
+        let since = Instant::now();
         loop {
             let tail = map.word64(layout::OFF_TAIL).load(Ordering::Acquire);
             self.limit = tail + cap;
@@ -219,12 +229,10 @@ impl Producer {
             }
             futex(seq, libc::FUTEX_WAIT, seen, Some(WAIT));
             waiting.store(0, Ordering::Relaxed);
-            if map.word64(layout::OFF_TAIL).load(Ordering::Acquire) == tail {
-                let pid = map.word32(layout::OFF_WRITER_PID).load(Ordering::Relaxed);
-                let start = map.word64(layout::OFF_WRITER_START).load(Ordering::Relaxed);
-                if !is_alive(pid, start) {
-                    map.word32(layout::OFF_WRITER_GONE).store(FOUND_DEAD, Ordering::Release);
-                }
+            if map.word64(layout::OFF_TAIL).load(Ordering::Acquire) == tail
+                && desert(map, self.stand_in, since)
+            {
+                map.word32(layout::OFF_WRITER_GONE).store(FOUND_DEAD, Ordering::Release);
             }
         }
         // What follows is lost: nothing may be appended behind the hole.
@@ -264,6 +272,16 @@ impl Producer {
     }
 }
 
+/// Whether the ring, which is full since a moment, has no writer. Then none can attach any more.
+fn desert(map: &Map, stand_in: u32, since: Instant) -> bool {
+    let word = map.word32(layout::OFF_WRITER_PID);
+    let pid = word.load(Ordering::Acquire);
+    let start = map.word64(layout::OFF_WRITER_START).load(Ordering::Acquire);
+    let comes = pid != stand_in || since.elapsed() < ATTACH_MAX;
+    let alive = comes && is_alive(pid, start);
+    !alive && word.compare_exchange(pid, NOBODY, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+}
+
 /// The writer's end of the ring.
 pub struct Ring {
     map: Map,
@@ -285,26 +303,36 @@ impl Ring {
         Ok(ring)
     }
 
-    /// Opens an existing ring in order to become its writer: a writer process of its own, or one
-    /// that goes on where a killed one stopped.
+    /// Opens an existing ring in order to become its writer, of which nobody has taken events yet.
     ///
     /// # Errors
-    /// If the file cannot be opened or mapped or is not a ring.
+    /// If the file cannot be opened or mapped or is not a ring. `ResourceBusy` if it is too late: the
+    /// program goes on without a writer, or another one has taken events.
     pub fn attach(path: &Path) -> io::Result<Self> {
+        let late = || io::Error::new(io::ErrorKind::ResourceBusy, "too late: recover the trace");
         let map = Map::open(path)?;
-        if map.word64(layout::OFF_SPILL_END).load(Ordering::Acquire) != 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "events were spilled: recover the trace",
-            ));
+        let (pid, start) =
+            (map.word32(layout::OFF_WRITER_PID), map.word64(layout::OFF_WRITER_START));
+        let old = pid.load(Ordering::Acquire);
+        if old == NOBODY || map.word64(layout::OFF_TAIL).load(Ordering::Acquire) != 0 {
+            return Err(late());
         }
-        let tail = map.word64(layout::OFF_TAIL).load(Ordering::Acquire);
         let this = Process::this();
         map.dont_fork();
-        map.word64(layout::OFF_WRITER_START).store(this.start, Ordering::Relaxed);
-        map.word32(layout::OFF_WRITER_PID).store(this.pid, Ordering::Release);
-        map.word32(layout::OFF_WRITER_GONE).store(0, Ordering::Release);
-        Ok(Self { map, path: path.to_owned(), tail })
+        // While id and start time are of two processes, the latter must not count.
+        start.store(0, Ordering::SeqCst);
+        if pid.compare_exchange(old, this.pid, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            return Err(late());
+        }
+        start.store(this.start, Ordering::SeqCst);
+        Ok(Self { map, path: path.to_owned(), tail: 0 })
+    }
+
+    /// Says that the calling process is not the writer any more, and nobody else will be: what
+    /// the program goes on to append stays in the ring's file.
+    pub fn abandon(&self) {
+        self.map.word32(layout::OFF_WRITER_PID).store(NOBODY, Ordering::SeqCst);
+        self.wake();
     }
 
     /// Where the ring lies.
@@ -368,9 +396,7 @@ impl Ring {
         self.map.word64(layout::OFF_TAIL).store(end, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         if self.map.word32(layout::OFF_WAITING).load(Ordering::SeqCst) != 0 {
-            let seq = self.map.word32(layout::OFF_SEQ);
-            seq.fetch_add(1, Ordering::SeqCst);
-            futex(seq, libc::FUTEX_WAKE, i32::MAX as u32, None);
+            self.wake();
         }
     }
 
@@ -409,6 +435,10 @@ impl Ring {
     /// Says that nobody will read any more; a waiting producer goes on without the ring.
     pub fn leave(&self) {
         self.map.word32(layout::OFF_WRITER_GONE).store(LEFT, Ordering::SeqCst);
+        self.wake();
+    }
+
+    fn wake(&self) {
         let seq = self.map.word32(layout::OFF_SEQ);
         seq.fetch_add(1, Ordering::SeqCst);
         futex(seq, libc::FUTEX_WAKE, i32::MAX as u32, None);

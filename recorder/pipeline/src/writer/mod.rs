@@ -73,10 +73,10 @@ impl Writer {
     /// Makes the trace file for the events of `ring`, which must be a new one.
     ///
     /// # Errors
-    /// If the file cannot be made.
+    /// If the file cannot be made. The ring has no writer then.
     pub fn new(trace: &Path, ring: Ring, options: Options) -> io::Result<Self> {
         let Options {} = options;
-        let file = TraceFile::create(trace, ring.identity())?;
+        let file = TraceFile::create(trace, ring.identity()).inspect_err(|_| ring.abandon())?;
         let start = ring.tail();
         Ok(Self {
             ring,

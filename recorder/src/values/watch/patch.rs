@@ -405,7 +405,9 @@ pub unsafe fn expect(rec: *mut Recorder, name: &[u8]) {
     if let Some(name) = MODULES.into_iter().find(|module| *module == name) {
         // SAFETY: the recorder is alive.
         let heap = unsafe { &mut (*rec).heap };
-        heap.awaited.push(name);
+        if !heap.awaited.contains(&name) {
+            heap.awaited.push(name);
+        }
         heap.dirty = true;
     }
 }
