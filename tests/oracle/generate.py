@@ -603,8 +603,16 @@ class Program:
 
 
 def program(seed):
-    """The program of a seed."""
-    return Program(seed).text()
+    """The program of a seed: of the first made from it that Python compiles (a template may declare a
+    name `global` that another has used)."""
+    for attempt in range(100):
+        text = Program(seed + attempt * 1_000_003).text()
+        try:
+            compile(text, "generated", "exec")
+        except SyntaxError:
+            continue
+        return text
+    raise RuntimeError("no program of seed %d compiles" % seed)
 
 
 if __name__ == "__main__":

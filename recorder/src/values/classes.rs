@@ -4,7 +4,7 @@
 use super::contents::{Contents, Pairs};
 use super::heap::{Heap, LINKED};
 use super::scalars::{INLINE_BYTES, Val, scan};
-use super::types::{Payload, class_names, is_user_class, payload};
+use super::types::{Payload, class_names, is_python_class, is_user_class, payload};
 use crate::cpython::objects::{self as obj, Chars, Obj, Typ, code, rd};
 use crate::values::scalars::utf8;
 use moviola_format::event::Kind;
@@ -65,6 +65,10 @@ pub unsafe fn fill_class(heap: &mut Heap, parts: &mut Contents, typ: Typ) {
         let value = text(heap, short);
         parts.field("__name__", value);
         parts.field("flags", Val::Int(obj::flags(typ) as i64));
+        if !is_python_class(typ) {
+            let (get, set) = ((*typ).tp_descr_get.is_some(), (*typ).tp_descr_set.is_some());
+            parts.field("descr", Val::Int(i64::from(get) | i64::from(set) << 1));
+        }
         if let Some(code) = base_kind(payload(typ)) {
             parts.field("base_kind", Val::Int(code));
         }

@@ -10,10 +10,13 @@ use super::contents::{Blob, Contents};
 use super::heap::Heap;
 use super::scalars::{Val, scan};
 use super::types::{c_name, is_python_class};
+use crate::cpython::aside::Aside;
 use crate::cpython::library::{self as at, asyncio, context, decimal, re, time};
 use crate::cpython::objects::{self as obj, Obj, Typ, rd};
+use crate::guard::call_original;
 use moviola_format::event::Reason;
 use pyo3_ffi as ffi;
+use std::ffi::{c_int, c_void};
 use std::fmt::Write;
 
 /// Which of the known C types an object is or derives from.
@@ -51,6 +54,10 @@ pub enum Library {
     NdArray,
     /// A number of numpy's, `type_num`.
     Number(u8),
+    /// A type of pandas that gives what it holds by these attributes, which C code reads.
+    Held(Typ, &'static [&'static str]),
+    /// `pandas._libs.internals.BlockPlacement`.
+    Placement,
 }
 
 /// Digits of a Decimal beyond which it is not recorded.
@@ -103,6 +110,10 @@ impl Library {
             b"_asyncio.Future" => Self::Future,
             b"_asyncio.Task" => Self::Task,
             b"numpy.ndarray" => Self::NdArray,
+            b"pandas._libs.internals.BlockManager" => Self::Held(typ, &["blocks", "axes"]),
+            b"pandas._libs.internals.Block" => Self::Held(typ, &["values", "ndim", "_mgr_locs"]),
+            b"pandas._libs.arrays.NDArrayBacked" => Self::Held(typ, &["_ndarray", "_dtype"]),
+            b"pandas._libs.internals.BlockPlacement" => Self::Placement,
             _ => match name.strip_prefix(b"numpy.") {
                 Some(name) => arrays::number(name).map_or(Self::None, Self::Number),
                 None => Self::None,
@@ -111,7 +122,7 @@ impl Library {
         // SAFETY: `of`'s caller promises that the types of the MRO live.
         let (size, items) = unsafe { ((*typ).tp_basicsize, (*typ).tp_itemsize) };
         let fits = match found {
-            Self::None | Self::Date(_) => true,
+            Self::None | Self::Date(_) | Self::Held(..) | Self::Placement => true,
             Self::Decimal => size == 104,
             Self::TimeZone | Self::Union => size == 32,
             Self::ZoneInfo => size == 208,
@@ -191,6 +202,69 @@ pub unsafe fn fill(heap: &mut Heap, parts: &mut Contents, object: Obj, library: 
             Library::Future | Library::Task => fill_future(heap, parts, object, library),
             Library::NdArray => arrays::fill(heap, parts, object),
             Library::Number(kind) => arrays::fill_number(parts, object, kind),
+            Library::Held(base, names) => fill_held(heap, parts, object, base, names),
+            Library::Placement => fill_placement(heap, parts, object),
+        }
+    }
+}
+
+/// By the functions that give C attributes: of the named types, whose struct is not public, they give
+/// what the object holds.
+unsafe fn fill_held(
+    heap: &mut Heap,
+    parts: &mut Contents,
+    object: Obj,
+    base: Typ,
+    names: &[&'static str],
+) {
+    // SAFETY: `fill`'s caller; `base` is in the MRO of the object's type. An attribute that C
+    // defines lives as long as its type.
+    unsafe {
+        let _aside = Aside::begin();
+        for name in names {
+            let descr = obj::dict_find(obj::type_dict(base), name.as_bytes());
+            if descr.is_null() || ffi::Py_TYPE(descr) != &raw mut ffi::PyGetSetDescr_Type {
+                continue;
+            }
+            let def: *const ffi::PyGetSetDef = rd(descr, 40);
+            let Some(get) = (*def).get else { continue };
+            let held = call_original!(get, (object, (*def).closure), fn(Obj, *mut c_void) -> Obj);
+            if held.is_null() {
+                continue;
+            }
+            // What is made for the occasion is not what the object holds.
+            let made = ffi::Py_REFCNT(held) == 1 && ffi::Py_TYPE(held) != &raw mut ffi::PyLong_Type;
+            if !made {
+                parts.field(name, scan(heap, held));
+            }
+            ffi::Py_DECREF(held);
+        }
+    }
+}
+
+/// Which rows of the whole a block has: a slice or an array or both. No attribute gives them without
+/// work, but the collector's function shows them.
+unsafe fn fill_placement(heap: &mut Heap, parts: &mut Contents, object: Obj) {
+    unsafe extern "C" fn visit(held: Obj, found: *mut c_void) -> c_int {
+        // SAFETY: the argument is the list below.
+        unsafe { (*found.cast::<Vec<Obj>>()).push(held) };
+        0
+    }
+    // SAFETY: `fill`'s caller; the function only reads.
+    unsafe {
+        let Some(traverse) = (*ffi::Py_TYPE(object)).tp_traverse else { return };
+        let mut found: Vec<Obj> = Vec::new();
+        traverse(object, visit, (&raw mut found).cast());
+        for held in found {
+            let typ = ffi::Py_TYPE(held);
+            if typ == &raw mut ffi::PySlice_Type {
+                // Its parts are ints, and it may be made anew.
+                for (name, offset) in [("<start>", 16), ("<stop>", 24), ("<step>", 32)] {
+                    parts.object_field(heap, name, held, offset);
+                }
+            } else if heap.type_info(typ).library == Library::NdArray {
+                parts.field("<array>", scan(heap, held));
+            }
         }
     }
 }

@@ -52,6 +52,9 @@ impl Eval<'_> {
                 && *value == OwnedValue::Unbound
         });
         if let Some(known) = entry(state.attrs.as_ref(), name) {
+            if let Lookup::Found(owner, found) = &found {
+                self.no_setter(owner, found, name)?;
+            }
             return self.recorded(known);
         }
         if name == "__dict__" && state.attrs.is_some() {
@@ -191,6 +194,22 @@ impl Eval<'_> {
         })
     }
 
+    /// Fails for a data descriptor of a C type: it comes before what the instance's dict has.
+    fn no_setter(&self, owner: &Facts, found: &OwnedValue, name: &str) -> R<()> {
+        let OwnedValue::Ref(id) = found else { return Ok(()) };
+        if self.objects.object_head(*id)?.0 == Kind::Opaque {
+            let class = Class::of(&Val::Ref(*id), self.objects)?;
+            if c_descriptor(&class).is_some_and(|bits| bits & 2 != 0) {
+                return unsupported(format!(
+                    "{}.{name} is a {}, which gives what it will",
+                    owner.qualname,
+                    class.qualname()
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// What a class attribute gives on an instance.
     fn bound(&self, value: &Val, owner: &Facts, found: &OwnedValue, name: &str) -> R<Val> {
         let OwnedValue::Ref(id) = found else { return self.recorded(found) };
@@ -241,6 +260,12 @@ impl Eval<'_> {
                             .any(|part| other.contains(part)) =>
                     {
                         return unsupported(format!("{}.{name} is a {other}", owner.qualname));
+                    }
+                    other if c_descriptor(&class) != Some(0) => {
+                        return unsupported(format!(
+                            "{}.{name} is a {other}, which may be a descriptor",
+                            owner.qualname
+                        ));
                     }
                     _ => Val::Ref(*id),
                 }
@@ -323,6 +348,20 @@ impl Eval<'_> {
                     },
                     Kind::ClassMethod => self.class_method(&class, *id),
                     Kind::Instance => self.bound(&class.value(), &owner, &found, name),
+                    Kind::Opaque => {
+                        let typ = Class::of(&Val::Ref(*id), self.objects)?;
+                        // The interpreter's own give themselves to a class.
+                        let own = typ.qualname().ends_with("_descriptor")
+                            || typ.qualname() == "_tuplegetter";
+                        if own || c_descriptor(&typ) == Some(0) {
+                            return Ok(Val::Ref(*id));
+                        }
+                        unsupported(format!(
+                            "{}.{name} is a {}, which may be a descriptor",
+                            owner.qualname,
+                            typ.qualname()
+                        ))
+                    }
                     _ => Ok(Val::Ref(*id)),
                 }
             }
@@ -510,6 +549,18 @@ impl Facts {
 
 /// A class recorded by name only that might define `__getattribute__` is taken not to: hardly any
 /// does, and a wrong answer would need it to change plain attributes.
+/// Whether a C type's objects are descriptors: 1 for `__get__`, 2 for `__set__`; `None` if the trace
+/// does not say.
+fn c_descriptor(class: &Class) -> Option<i64> {
+    match class {
+        Class::Recorded(facts) => match field(&facts.state, "descr") {
+            Some(OwnedValue::Int(bits)) => Some(*bits),
+            _ => None,
+        },
+        Class::Builtin(_) => None,
+    }
+}
+
 fn ignore_hidden(error: EvalError) -> R<()> {
     match error {
         EvalError::Unsupported(why) if why.contains("by name only") => Ok(()),
