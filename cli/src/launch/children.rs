@@ -242,27 +242,29 @@ fn begin(family: &Family, number: u32) -> Job {
 /// Waits for the ring of a child; `None` if there is nothing to be written.
 fn ring_of(family: &Family, number: u32) -> std::io::Result<Option<Ring>> {
     let (trace, path) = (family.trace_of(number), family.ring_of(number));
-    let is_written = || Trace::open(&trace).is_ok_and(|trace| trace.block_count() > 0);
-    if !path.exists() && is_written() {
-        // By a server before this one.
-        return Ok(None);
-    }
+    let is_empty = || Trace::open(&trace).is_ok_and(|trace| trace.block_count() == 0);
     let mut nap = NAP_MIN;
     let (mut failing, mut alone) = (None, None);
     loop {
-        let gone = match family.process(number) {
+        let process = family.process(number);
+        let gone = match process {
             Some(process) => !process.is_alive(),
             None if family.claimant(number).is_some_and(Process::is_alive) => false,
             None => alone.get_or_insert_with(Instant::now).elapsed() > BIRTH_MAX,
         };
-        // The ring is complete once it can be opened.
-        match Ring::attach(&path) {
+        // The ring is complete once it can be opened. One that is there before may be what a killed
+        // recording of the same name has left.
+        let ring = match process {
+            Some(process) => Ring::attach(&path, Some(process.pid)),
+            None => Err(ErrorKind::NotFound.into()),
+        };
+        match ring {
             Ok(ring) => return Ok(Some(ring)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 if gone {
                     // The fork failed, or it died before there was anything to record. The name
                     // may be that of a trace of another recording.
-                    if !is_written() {
+                    if is_empty() {
                         remove(&[trace]);
                     }
                     return Ok(None);
@@ -283,6 +285,10 @@ fn ring_of(family: &Family, number: u32) -> std::io::Result<Option<Ring>> {
 fn write(family: &Family, number: u32, ended: &AtomicBool) -> Result<(), String> {
     let trace = family.trace_of(number);
     let cannot = |e: std::io::Error| format!("cannot write the trace {}: {e}", trace.display());
+    if family.is_written(number) {
+        // By a server before this one.
+        return Ok(());
+    }
     let Some(ring) = ring_of(family, number).map_err(cannot)? else { return Ok(()) };
     let mut writer = Writer::new(&trace, ring, Options::default()).map_err(cannot)?;
     let mut nap = NAP_MIN;
@@ -309,7 +315,9 @@ fn write(family: &Family, number: u32, ended: &AtomicBool) -> Result<(), String>
             nap = (nap * 2).min(NAP_MAX);
         }
     }
-    match writer.finish(Ended::Unknown).failure {
+    let report = writer.finish(Ended::Unknown);
+    family.note_written(number);
+    match report.failure {
         Some(failure) => Err(format!("the trace {} is incomplete: {failure}", trace.display())),
         None => Ok(()),
     }

@@ -142,6 +142,22 @@ impl Family {
         named(&self.claim_path(number))
     }
 
+    /// Says that the trace of a child is complete.
+    pub fn note_written(&self, number: u32) {
+        // Without it, only a server that is started again looks for the ring once more.
+        let _ = symlink("1", self.written_path(number));
+    }
+
+    /// Whether the trace of a child is complete.
+    #[must_use]
+    pub fn is_written(&self, number: u32) -> bool {
+        self.written_path(number).is_symlink()
+    }
+
+    fn written_path(&self, number: u32) -> PathBuf {
+        self.stage.join(format!("written-{number}"))
+    }
+
     /// Says that there are or were children.
     pub fn note_parent(&self) {
         // It is there already, or the recording is over.
@@ -215,6 +231,9 @@ mod tests {
         let this = std::process::id();
         assert_eq!(family.claimant(2).map(|process| process.pid), Some(this));
         assert_eq!((family.claimant(3), family.process(2)), (None, None));
+        assert!(!family.is_written(1));
+        family.note_written(1);
+        assert!(family.is_written(1) && !family.is_written(2));
         family.note_unborn(2);
         assert!(family.process(2).is_some_and(|process| !process.is_alive()));
         assert!(!family.has_parents());

@@ -94,7 +94,7 @@ fn role_producer() {
 #[test]
 fn role_writer() {
     let Some(trace) = role("role_writer") else { return };
-    let ring = Ring::attach(&path_beside(&trace)).unwrap();
+    let ring = Ring::attach(&path_beside(&trace), None).unwrap();
     let mut writer = Writer::new(&trace, ring, Options::default()).unwrap();
     loop {
         if writer.drain().read == 0 {

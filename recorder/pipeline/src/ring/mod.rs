@@ -307,12 +307,17 @@ impl Ring {
     ///
     /// # Errors
     /// If the file cannot be opened or mapped or is not a ring. `ResourceBusy` if it is too late: the
-    /// program goes on without a writer, or another one has taken events.
-    pub fn attach(path: &Path) -> io::Result<Self> {
+    /// program goes on without a writer, or another one has taken events. `NotFound` also if the ring
+    /// there is not the one that the process `producer` has made, if that is given.
+    pub fn attach(path: &Path, producer: Option<u32>) -> io::Result<Self> {
         let late = || io::Error::new(io::ErrorKind::ResourceBusy, "too late: recover the trace");
         let map = Map::open(path)?;
         let (pid, start) =
             (map.word32(layout::OFF_WRITER_PID), map.word64(layout::OFF_WRITER_START));
+        let maker = map.word32(layout::OFF_PRODUCER_PID).load(Ordering::Acquire);
+        if producer.is_some_and(|producer| producer != maker) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         let old = pid.load(Ordering::Acquire);
         if old == NOBODY || map.word64(layout::OFF_TAIL).load(Ordering::Acquire) != 0 {
             return Err(late());
@@ -522,7 +527,7 @@ mod tests {
             }
             left
         };
-        assert!(!check(kept).lost && Ring::attach(&path).is_err());
+        assert!(!check(kept).lost && Ring::attach(&path, None).is_err());
         // Another file in its place: nothing can be spilled there.
         let aside = path.with_extension("aside");
         std::fs::rename(&path, &aside).unwrap();
