@@ -32,6 +32,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Lines and hit counts of the recorded files
     Coverage(CoverageArgs),
+    /// What `python -m trace` tells of a run: lines as they ran, counts, functions, calls
+    Trace(TracingArgs),
     /// Writes children's traces; `record` starts it
     #[command(name = crate::launch::children::SERVER, hide = true)]
     Children {
@@ -191,5 +193,51 @@ pub struct CoverageArgs {
     pub output: Option<PathBuf>,
     /// The traces; hits are added up
     #[arg(required = true)]
+    pub traces: Vec<PathBuf>,
+}
+
+/// `moviola trace`: the options of `python -m trace`.
+#[derive(Debug, Args)]
+pub struct TracingArgs {
+    /// Count how often each line ran, and write the counts to MODULE.cover files
+    #[arg(short, long)]
+    pub count: bool,
+    /// Print each line as it ran [the default]
+    #[arg(short, long)]
+    pub trace: bool,
+    /// List the functions that were called
+    #[arg(short, long)]
+    pub listfuncs: bool,
+    /// List who called whom
+    #[arg(short = 'T', long)]
+    pub trackcalls: bool,
+    /// Report from the counts file only; takes no recording
+    #[arg(short, long, conflicts_with = "no_report")]
+    pub report: bool,
+    /// Write no reports, and no counts file
+    #[arg(short = 'R', long)]
+    pub no_report: bool,
+    /// A counts file: what it has is added, and the sum is written back
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Directory for the .cover files [default: beside each source]
+    #[arg(short = 'C', long, value_name = "DIR")]
+    pub coverdir: Option<PathBuf>,
+    /// Mark lines that could have run and did not with >>>>>>
+    #[arg(short, long)]
+    pub missing: bool,
+    /// Print a summary of each file; with --count or --report
+    #[arg(short, long)]
+    pub summary: bool,
+    /// Print the time since the program's start before each line
+    #[arg(short = 'g', long)]
+    pub timing: bool,
+    /// Leave out these modules and what is in them (commas between; can be given several times)
+    #[arg(long, value_name = "MODULE")]
+    pub ignore_module: Vec<String>,
+    /// Leave out files under these directories (colons between; $prefix and $exec_prefix are Python's own)
+    #[arg(long, value_name = "DIR")]
+    pub ignore_dir: Vec<String>,
+    /// The recordings; counts are added up
     pub traces: Vec<PathBuf>,
 }

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Recover(args) => cmd::recover::run(&args),
         Command::Export(args) => cmd::export::run(&args),
         Command::Coverage(args) => cmd::coverage::run(&args),
+        Command::Trace(args) => cmd::trace::run(&args),
         Command::Children { stage } => launch::children::serve(&stage),
     };
     match outcome {

@@ -79,9 +79,10 @@ impl<'a> Facts<'a> {
         quoted.collect::<Vec<_>>().join(" ")
     }
 
-    /// Everything.
+    /// Everything but the lists of lines, which are long.
     pub fn all(&self) -> serde_json::Value {
-        let pairs = self.meta.iter().map(|(k, v)| (k.clone(), v.clone().into()));
+        let short = self.meta.iter().filter(|(key, _)| key != "lines");
+        let pairs = short.map(|(k, v)| (k.clone(), v.clone().into()));
         serde_json::Value::Object(pairs.collect())
     }
 }

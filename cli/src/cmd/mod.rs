@@ -8,4 +8,5 @@ pub mod info;
 pub mod record;
 pub mod recover;
 pub mod replay;
+pub mod trace;
 pub mod verify;

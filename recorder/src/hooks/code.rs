@@ -426,6 +426,9 @@ unsafe fn define(rec: &mut Recorder, code: Code, globals: u64, info: &CodeInfo) 
             rec.gap("names and lines of a code object over the event limit");
         }
         crate::process::source::offer(rec, &filename);
+        if name == b"<module>" {
+            super::executable::tell(rec, code, &filename);
+        }
     }
     id
 }

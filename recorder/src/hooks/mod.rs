@@ -5,6 +5,7 @@
 #[cfg(Py_3_12)]
 pub mod callable;
 pub mod code;
+mod executable;
 pub mod frames;
 #[cfg(Py_3_12)]
 pub mod monitoring;

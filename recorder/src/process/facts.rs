@@ -21,9 +21,11 @@ const ARGV_MAX: usize = 30_000;
 /// Needs the GIL.
 pub unsafe fn announce(rec: &mut Recorder) {
     // SAFETY: promised by the caller; the version string is a static of the interpreter.
-    let (version, executable, argv, orig_argv) = unsafe {
+    let (version, executable, argv, orig_argv, stdlib, path) = unsafe {
         let version = CStr::from_ptr(pyo3_ffi::Py_GetVersion()).to_string_lossy();
-        (version, sys_text(c"executable"), sys_list(c"argv"), sys_list(c"orig_argv"))
+        let (argv, orig_argv) = (sys_list(c"argv"), sys_list(c"orig_argv"));
+        let (stdlib, path) = (sys_text(c"_stdlib_dir"), sys_list(c"path"));
+        (version, sys_text(c"executable"), argv, orig_argv, stdlib, path)
     };
     let cwd = std::env::current_dir().map(|dir| dir.into_os_string().into_vec());
     let cwd = cwd.unwrap_or_default();
@@ -43,6 +45,8 @@ pub unsafe fn announce(rec: &mut Recorder) {
     let script = argv.first().map(|name| String::from_utf8_lossy(name)).unwrap_or_default();
     rec.meta("script", &script_path(&script, &cwd));
     rec.meta("cwd", &cwd);
+    rec.meta("stdlib", &String::from_utf8_lossy(&stdlib));
+    rec.meta("path", &json(&path).0);
     rec.meta("platform", &platform());
     rec.meta("pid", &std::process::id().to_string());
     rec.meta("trace", &rec.place.family.trace_of(rec.place.number).to_string_lossy());

@@ -1,4 +1,5 @@
 //! Reports over a whole recording. Computes only: how they look on a page is up to the caller.
 
 pub mod coverage;
+pub mod pytrace;
 mod statements;

@@ -152,6 +152,12 @@ impl Timeline {
         crate::export::absolute(self.meta("cwd"), filename)
     }
 
+    /// A path without `.`, `..` and slashes that say nothing; relative to the program's directory.
+    #[must_use]
+    pub fn normal(&self, path: &str) -> String {
+        crate::export::absolute(self.meta("cwd"), path)
+    }
+
     /// Python 3's minor version.
     #[must_use]
     pub fn minor(&self) -> u32 {
