@@ -310,7 +310,12 @@ impl Ring {
     /// program goes on without a writer, or another one has taken events. `NotFound` also if the ring
     /// there is not the one that the process `producer` has made, if that is given.
     pub fn attach(path: &Path, producer: Option<u32>) -> io::Result<Self> {
-        let late = || io::Error::new(io::ErrorKind::ResourceBusy, "it went on without a writer; `moviola recover` joins what is there with its ring");
+        let late = || {
+            io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "it went on without a writer; `moviola recover` joins what is there with its ring",
+            )
+        };
         let map = Map::open(path)?;
         let (pid, start) =
             (map.word32(layout::OFF_WRITER_PID), map.word64(layout::OFF_WRITER_START));
