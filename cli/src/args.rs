@@ -177,6 +177,9 @@ pub enum CoverageFormat {
     Text,
     /// The tracefile of lcov and genhtml.
     Lcov,
+    /// The data file of coverage.py, which its own reports read.
+    #[cfg(feature = "coverage-data")]
+    Coverage,
 }
 
 /// `moviola coverage`.
@@ -188,7 +191,13 @@ pub struct CoverageArgs {
     /// Only files under this directory [default: all but the standard library and installed packages]
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
-    /// Write to this file instead of standard output
+    /// With --format coverage: moves between lines, for branch coverage
+    #[arg(long)]
+    pub branch: bool,
+    /// With --format coverage: by the test that ran, as pytest tells it
+    #[arg(long)]
+    pub contexts: bool,
+    /// Write to this file instead of standard output [with --format coverage: .coverage]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// The traces; hits are added up

@@ -31,6 +31,24 @@ pub struct Done {
 }
 
 impl Place {
+    /// A Python that has a package, which is no dependency of the tests: without it, or with no way
+    /// to fetch it, this says so.
+    pub fn python_with(&self, package: &str) -> Option<String> {
+        let env = self.tmp().join("env");
+        let made = self.command(python()).args(["-m", "venv"]).arg(&env).output().unwrap();
+        let exe = env.join("bin/python");
+        let mut pip = self.command(&exe);
+        let pip = pip.args(["-m", "pip", "install", "-q", "--only-binary", ":all:", package]);
+        if !made.status.success() || !pip.output().is_ok_and(|out| out.status.success()) {
+            // The harness shows what a test writes to its own standard error.
+            let text =
+                format!("SKIPPED a test that needs {package}, which could not be installed\n");
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+            return None;
+        }
+        Some(exe.to_str().unwrap().to_owned())
+    }
+
     /// An empty place.
     pub fn new() -> Self {
         let root = tempfile::Builder::new().prefix("e2e-").tempdir().unwrap();

@@ -109,25 +109,10 @@ fn tasks_and_futures_are_seen_as_they_change() {
     same_as_live("tasks.py", include_str!("programs/tasks.py"), "p", 30);
 }
 
-/// Numpy and pandas are no dependencies of the tests: without them, or with no way to fetch them, this
-/// says so.
 #[test]
 fn arrays_of_numpy_and_pandas_are_followed() {
     let place = Place::new();
-    let env = place.tmp().join("env");
-    let made = place.command(python()).args(["-m", "venv"]).arg(&env).output().unwrap();
-    let exe = env.join("bin/python");
-    let mut pip = place.command(&exe);
-    let pip = pip.args(["-m", "pip", "install", "-q", "--only-binary", ":all:", "pandas"]);
-    if !made.status.success() || !pip.output().is_ok_and(|out| out.status.success()) {
-        // The harness shows what a test writes to its own standard error.
-        let _ = std::io::Write::write_all(
-            &mut std::io::stderr(),
-            b"SKIPPED arrays_of_numpy_and_pandas_are_followed: pandas could not be installed\n",
-        );
-        return;
-    }
-    let exe = exe.to_str().unwrap();
-    same_as_live_with("arrays.py", include_str!("programs/arrays.py"), "p", 9, exe);
-    same_as_live_with("frames.py", include_str!("programs/frames.py"), "p", 3, exe);
+    let Some(exe) = place.python_with("pandas") else { return };
+    same_as_live_with("arrays.py", include_str!("programs/arrays.py"), "p", 9, &exe);
+    same_as_live_with("frames.py", include_str!("programs/frames.py"), "p", 3, &exe);
 }

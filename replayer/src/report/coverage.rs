@@ -61,33 +61,52 @@ fn percent(part: u64, whole: u64) -> u64 {
     ((200 * part + whole) / (2 * whole)).clamp(1, 99)
 }
 
+/// Which recorded files are in question.
+#[derive(Debug)]
+pub struct Scope {
+    roots: Vec<String>,
+    cwd: String,
+}
+
+impl Scope {
+    /// By the options, for a recording.
+    #[must_use]
+    pub fn new(trace: &Trace, options: &Options) -> Self {
+        let meta = |key: &str| crate::timeline::meta_of(trace, key);
+        let cwd = meta("cwd").to_owned();
+        let roots = if options.roots.is_empty() {
+            vec![crate::export::default_root(meta("script"), &cwd)]
+        } else {
+            options.roots.clone()
+        };
+        Self { roots, cwd }
+    }
+
+    /// The absolute name of a code object's file; `None` if it is not in question.
+    #[must_use]
+    pub fn file(&self, filename: &str) -> Option<String> {
+        let file = crate::export::absolute(&self.cwd, filename);
+        let inside = self.roots.iter().any(|root| {
+            let root = root.trim_end_matches('/');
+            file.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))
+        });
+        (!filename.starts_with('<') && inside).then_some(file)
+    }
+}
+
 /// Lines and hits of every recorded file in question, sorted by name.
 ///
 /// # Errors
 /// If the trace cannot be read.
 pub fn coverage(trace: &Trace, options: &Options) -> Result<Vec<FileCoverage>, TraceError> {
-    let meta = |key: &str| crate::timeline::meta_of(trace, key);
-    let roots = if options.roots.is_empty() {
-        vec![crate::export::default_root(meta("script"), meta("cwd"))]
-    } else {
-        options.roots.clone()
-    };
-    let inside = |file: &str| {
-        roots.iter().any(|root| {
-            let root = root.trim_end_matches('/');
-            file.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))
-        })
-    };
+    let scope = Scope::new(trace, options);
     let mut files: BTreeMap<String, FileCoverage> = BTreeMap::new();
     let mut names: Vec<Option<String>> = Vec::new();
     let mut sources: BTreeMap<String, Option<Statements>> = BTreeMap::new();
     for code in trace.codes() {
-        let file = crate::export::absolute(meta("cwd"), &code.filename);
-        let shown = !code.filename.starts_with('<') && inside(&file);
-        names.push(shown.then(|| file.clone()));
-        if !shown {
-            continue;
-        }
+        let file = scope.file(&code.filename);
+        names.push(file.clone());
+        let Some(file) = file else { continue };
         let source = sources.entry(file.clone()).or_insert_with(|| {
             let text = trace.source(&code.filename).or_else(|| trace.source(&file));
             text.and_then(|text| statements(&text))

@@ -1,36 +1,45 @@
 //! `moviola coverage`: lines and hit counts of the recorded files, added up over traces.
 
+#[cfg(feature = "coverage-data")]
+mod data;
+
 use crate::args::{CoverageArgs, CoverageFormat};
 use crate::cmd::export::names_of;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::open;
 use crate::output::Output;
 use crate::ui;
+use moviola_format::read::Trace;
 use moviola_replayer::report::coverage::{FileCoverage, Options, coverage, lcov, text};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Runs the subcommand.
 pub fn run(args: &CoverageArgs) -> Outcome {
     let roots = args.root.as_deref().map(names_of).transpose()?.unwrap_or_default();
     let options = Options { roots };
+    #[cfg(feature = "coverage-data")]
+    if args.format == CoverageFormat::Coverage {
+        return data::run(args, &options);
+    }
+    if args.branch || args.contexts {
+        return Err(Failure::usage("--branch and --contexts go with --format coverage"));
+    }
     let mut sum = BTreeMap::new();
     for path in &args.traces {
         let trace = open::trace(path)?;
-        for gap in trace.gaps() {
-            ui::warn(&format!("`{}`: gap at @{}: {}", path.display(), gap.stop, gap.reason));
-        }
+        warn_of_gaps(path, &trace);
         let files = coverage(&trace, &options).map_err(|e| open::failure(path, &e))?;
         for file in files {
             add(&mut sum, file);
         }
     }
     let files: Vec<FileCoverage> = sum.into_values().collect();
-    let shown = match args.format {
-        CoverageFormat::Lcov => lcov(&files),
-        CoverageFormat::Text => {
-            let here = std::env::current_dir().unwrap_or_default();
-            ui::printable_lines(&text(&files, &here.display().to_string())).into_owned()
-        }
+    let shown = if args.format == CoverageFormat::Lcov {
+        lcov(&files)
+    } else {
+        let here = std::env::current_dir().unwrap_or_default();
+        ui::printable_lines(&text(&files, &here.display().to_string())).into_owned()
     };
     let mut output = Output::open(args.output.as_deref())?;
     match output.writer().write_all(shown.as_bytes()) {
@@ -39,6 +48,12 @@ pub fn run(args: &CoverageArgs) -> Outcome {
     }
     output.finish()?;
     Ok(0)
+}
+
+fn warn_of_gaps(path: &Path, trace: &Trace) {
+    for gap in trace.gaps() {
+        ui::warn(&format!("`{}`: gap at @{}: {}", path.display(), gap.stop, gap.reason));
+    }
 }
 
 fn add(sum: &mut BTreeMap<String, FileCoverage>, file: FileCoverage) {
