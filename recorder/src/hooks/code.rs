@@ -426,7 +426,8 @@ unsafe fn define(rec: &mut Recorder, code: Code, globals: u64, info: &CodeInfo) 
             rec.gap("names and lines of a code object over the event limit");
         }
         crate::process::source::offer(rec, &filename);
-        if name == b"<module>" {
+        // Made-up files (`exec`) have no source that anybody could ask about, and may be many.
+        if name == b"<module>" && !filename.starts_with(b"<") {
             super::executable::tell(rec, code, &filename);
         }
     }
