@@ -149,3 +149,23 @@ one()
     let done = place.run(&["coverage", "--format", "coverage", "-o", "no/such/x", "t.moviola"]);
     assert!(done.code == 2 && done.err.contains("no/such/x"), "{done:?}");
 }
+
+#[test]
+fn the_moves_of_a_forked_child_go_on_where_it_began() {
+    let place = Place::new();
+    let code = "\
+import os
+def f(n):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(n)
+    os.waitpid(pid, 0)
+f(2)
+";
+    place.write("p.py", code);
+    place.record(&["p.py"]);
+    let args = ["coverage", "--format", "coverage", "--branch", "-o", "got", "t.child-1.moviola"];
+    assert_eq!(place.run(&args).code, 0);
+    let look = "import sqlite3; print(sorted(sqlite3.connect('got').execute('select fromno, tono from arc')))";
+    assert_eq!(place.plain(&["-c", look]).out.trim(), "[(3, 4), (4, 5)]");
+}

@@ -177,3 +177,36 @@ fn what_does_not_go_together_is_refused() {
     let done = place.run(&["trace", "t.moviola"]);
     assert!(done.out.starts_with(" --- modulename: p, funcname: <module>\np.py(1):"), "{done:?}");
 }
+
+const FORKS: &str = "\
+import os, time
+def f(n):
+    a = n
+    pid = os.fork()
+    if pid == 0:
+        a += 1
+        os._exit(a)
+    os.waitpid(pid, 0)
+    time.sleep(0.25)
+    return a
+f(2)
+";
+
+#[test]
+fn a_forked_childs_lines_go_on_where_it_began() {
+    let place = Place::new();
+    place.write("p.py", FORKS);
+    place.record(&["p.py"]);
+    let lines = |args: &[&str], trace: &str| {
+        let done = place.run(&[&["trace", "-t"], args, &IGNORE, &[trace]].concat());
+        let places = done.out.lines().filter_map(|line| line.split_once("):"));
+        places.map(|(place, _)| format!("{place})")).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&[], "t.child-1.moviola"), ["p.py(5)", "p.py(6)", "p.py(7)"]);
+    // Seconds since the program's start.
+    let times = lines(&["-g"], "t.moviola");
+    let slept: Vec<f64> =
+        times.iter().map(|line| line.split_once(' ').unwrap().0.parse().unwrap()).collect();
+    assert_eq!(times.len(), 9, "{times:?}");
+    assert!(slept.is_sorted() && slept[7] < slept[8] - 0.2 && slept[8] < 60.0, "{times:?}");
+}

@@ -5,6 +5,7 @@ use crate::failure::{Failure, Outcome};
 use crate::open;
 use crate::output::Output;
 use crate::ui;
+use moviola_replayer::export::ExportError;
 use moviola_replayer::report::pytrace::{
     self, Cover, Ignore, Layout, Options, Results, Written, report, search_path,
 };
@@ -42,8 +43,8 @@ pub fn run(args: &TracingArgs) -> Outcome {
         };
         match report(time, &options, &mut ignore, &mut out) {
             Ok(found) => results.add(found),
-            Err(pytrace::Failure::Trace(error)) => return Err(open::failure(path, &error)),
-            Err(pytrace::Failure::Io(error)) => {
+            Err(ExportError::Trace(error)) => return Err(open::failure(path, &error)),
+            Err(ExportError::Io(error)) => {
                 drop(out);
                 return if output.is_closed_pipe(&error) {
                     Ok(0)

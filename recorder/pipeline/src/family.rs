@@ -142,13 +142,13 @@ impl Family {
         named(&self.claim_path(number))
     }
 
-    /// Says that the trace of a child is complete.
+    /// Says that nothing more will be written to the trace of a child.
     pub fn note_written(&self, number: u32) {
         // Without it, only a server that is started again looks for the ring once more.
         let _ = symlink("1", self.written_path(number));
     }
 
-    /// Whether the trace of a child is complete.
+    /// Whether nothing more will be written to the trace of a child.
     #[must_use]
     pub fn is_written(&self, number: u32) -> bool {
         self.written_path(number).is_symlink()

@@ -340,7 +340,14 @@ macro_rules! spawns {
                 // SAFETY: as many arguments as `count` says, and those that `names` names; all are
                 // passed on, the environment perhaps as a copy that lives until the call is over.
                 unsafe {
-                    let call = |args| call_original!(original, (slf, args, count, names), fn(Obj, *const Obj, Py_ssize_t, Obj) -> Obj);
+                    type A = *const Obj;
+                    let call = |args| {
+                        call_original!(
+                            original,
+                            (slf, args, count, names),
+                            fn(Obj, A, Py_ssize_t, Obj) -> Obj
+                        )
+                    };
                     if count != 3 {
                         return call(args);
                     }

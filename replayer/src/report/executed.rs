@@ -9,7 +9,7 @@ use crate::machine::{Machine, StopKind};
 use crate::steps::Steps;
 use moviola_format::event::{Event, Value};
 use moviola_format::read::{Trace, TraceError};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What ran in one file and context.
@@ -41,7 +41,7 @@ pub fn measure(
     let mut machine = Machine::new(codes);
     // Of each frame of interest: the line from which it goes on.
     let mut from: FxHashMap<u64, i64> = FxHashMap::default();
-    let mut seen: FxHashMap<usize, FxHashMap<(u64, i64, i64), ()>> = FxHashMap::default();
+    let mut seen: FxHashSet<(usize, u64, i64, i64)> = FxHashSet::default();
     let mut names = vec![String::new()];
     let mut context = 0;
     for block in 0..trace.block_count() {
@@ -54,13 +54,18 @@ pub fn measure(
                     names.len() - 1
                 });
             }
-            let Some(stop) = machine.apply(&event) else { continue };
+            let stop = machine.apply(&event);
+            if let Event::Frame(given) = &event {
+                // It stood there when the segment began.
+                from.insert(given.activation, given.line as i64);
+            }
+            let Some(stop) = stop else { continue };
             let Some(frame) = machine.stack(machine.thread()).last() else { continue };
             let (activation, code) = (frame.activation, frame.code);
             let Some(Some(_)) = files.get(code as usize) else { continue };
             let outside = -i64::from(codes[code as usize].first_line);
             let mut go = |from: i64, to: i64| {
-                seen.entry(context).or_default().insert((code, from, to), ());
+                seen.insert((context, code, from, to));
             };
             match stop.kind {
                 StopKind::Call => {
@@ -80,14 +85,12 @@ pub fn measure(
             }
         }
     }
-    for (context, moves) in seen {
-        for (code, first, last) in moves.into_keys() {
-            let Some(Some(file)) = files.get(code as usize) else { continue };
-            let executed = into.entry((file.clone(), names[context].clone())).or_default();
-            executed.arcs.insert((first, last));
-            if let Ok(line @ 1..) = u32::try_from(last) {
-                executed.lines.insert(line);
-            }
+    for (context, code, first, last) in seen {
+        let Some(Some(file)) = files.get(code as usize) else { continue };
+        let executed = into.entry((file.clone(), names[context].clone())).or_default();
+        executed.arcs.insert((first, last));
+        if let Ok(line @ 1..) = u32::try_from(last) {
+            executed.lines.insert(line);
         }
     }
     Ok(())

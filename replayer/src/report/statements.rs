@@ -35,13 +35,21 @@ impl Statements {
 /// The statements of a source text; `None` if it is not Python.
 #[must_use]
 pub fn statements(source: &str) -> Option<Statements> {
+    with_room(source, parse).flatten()
+}
+
+/// Looks into a source with room for deep nesting; `None` if it is too large.
+pub(super) fn with_room<T: Send + 'static>(
+    source: &str,
+    look: impl FnOnce(&str) -> T + Send + 'static,
+) -> Option<T> {
     if source.len() > SOURCE_BYTES {
         return None;
     }
     let source = source.to_owned();
     let worker =
-        std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || parse(&source)).ok()?;
-    worker.join().ok().flatten()
+        std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || look(&source)).ok()?;
+    worker.join().ok()
 }
 
 fn parse(source: &str) -> Option<Statements> {

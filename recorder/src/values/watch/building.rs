@@ -4,14 +4,15 @@
 #![allow(unsafe_code)]
 
 use super::wrap::Call;
-use super::{signature, signature_of};
+use super::{foreign, signature, signature_of};
 use crate::cpython::objects::Obj;
 use crate::cpython::thread_state;
 use crate::rec::{Recorder, recorder};
 use crate::values::capture;
 use std::collections::VecDeque;
 
-/// So many objects are looked at again before every event; the oldest of more are let go.
+/// So many objects are looked at again before every event. What the oldest of more hold is unknown
+/// until the functions are done.
 const OBJECTS_MAX: usize = 1000;
 
 /// Objects in the making.
@@ -21,8 +22,8 @@ pub struct Building {
     threads: Vec<usize>,
     /// Containers that became known in one of these threads meanwhile.
     objects: VecDeque<Seen>,
-    /// Whether one was let go in this recording.
-    overflown: bool,
+    /// Those of them that are no longer looked at: address, id.
+    late: Vec<(usize, u64)>,
 }
 
 struct Seen {
@@ -49,16 +50,6 @@ impl Building {
         self.threads.retain(|thread| *thread == this);
         Self { threads: self.threads, ..Self::default() }
     }
-
-    fn leave(&mut self) {
-        let this = thread_state() as usize;
-        if let Some(at) = self.threads.iter().rposition(|thread| *thread == this) {
-            self.threads.remove(at);
-        }
-        if self.threads.is_empty() {
-            self.objects.clear();
-        }
-    }
 }
 
 /// Such a function is called.
@@ -72,10 +63,33 @@ pub unsafe fn builds(rec: *mut Recorder, call: &Call) -> usize {
         if !rec.is_null() {
             (*rec).enter();
             look(rec);
-            (*rec).heap.building.leave();
+            leave(rec);
             (*rec).heap.dirty = (*rec).heap.has_work();
         }
         result
+    }
+}
+
+/// The calling thread is out of such a function. After the last, what was let go is told again.
+unsafe fn leave(rec: *mut Recorder) {
+    let this = thread_state() as usize;
+    // SAFETY: an object that is still known by its id is alive.
+    unsafe {
+        let building = &mut (*rec).heap.building;
+        if let Some(at) = building.threads.iter().rposition(|thread| *thread == this) {
+            building.threads.remove(at);
+        }
+        if !building.threads.is_empty() {
+            return;
+        }
+        building.objects.clear();
+        for (address, id) in std::mem::take(&mut building.late) {
+            (*rec).heap.suspects.remove(&id);
+            let object = address as Obj;
+            if (*rec).heap.known(object).is_some_and(|entry| entry.id() == id) {
+                capture::replace(rec, object);
+            }
+        }
     }
 }
 
@@ -90,14 +104,8 @@ pub unsafe fn note(rec: *mut Recorder, object: Obj, id: u64) {
             return;
         }
         let Some(told) = signature_of(rec, object) else { return };
-        let building = &mut (*rec).heap.building;
-        building.objects.push_back(Seen { address: object as usize, id, told });
-        if building.objects.len() > OBJECTS_MAX {
-            building.objects.pop_front();
-            if !std::mem::replace(&mut building.overflown, true) {
-                (*rec).gap("later changes of all but the last 1,000 containers that code run by an unpickler saw");
-            }
-        }
+        let seen = Seen { address: object as usize, id, told };
+        (*rec).heap.building.objects.push_back(seen);
     }
 }
 
@@ -124,6 +132,14 @@ pub unsafe fn look(rec: *mut Recorder) {
                 capture::replace(rec, object);
             }
             at += 1;
+        }
+        while (*rec).heap.building.objects.len() > OBJECTS_MAX {
+            let Some(Seen { address, id, .. }) = (*rec).heap.building.objects.pop_front() else {
+                break;
+            };
+            if foreign::suspect(rec, address, id) {
+                (*rec).heap.building.late.push((address, id));
+            }
         }
     }
 }

@@ -43,13 +43,27 @@ pub unsafe fn mark(rec: *mut Recorder, exporter: Obj) {
     unsafe {
         (*rec).enter();
         let Val::Ref(id) = prepare(rec, exporter) else { return };
-        if (*rec).heap.suspects.insert(id, exporter as usize).is_none() {
-            let out = (*rec).out.begin();
-            out.u8(op::UNKNOWN);
-            out.uv(id);
-            out.u8(Reason::Suspect as u8);
-            out.commit();
+        if suspect(rec, exporter as usize, id) {
             views_changed(rec, exporter);
         }
+    }
+}
+
+/// Makes what a known object holds unknown, as long as it is among the suspects. False if it was.
+///
+/// # Safety
+/// The GIL must be held; no event may be under way.
+pub unsafe fn suspect(rec: *mut Recorder, address: usize, id: u64) -> bool {
+    // SAFETY: the recorder is alive.
+    unsafe {
+        if (*rec).heap.suspects.insert(id, address).is_some() {
+            return false;
+        }
+        let out = (*rec).out.begin();
+        out.u8(op::UNKNOWN);
+        out.uv(id);
+        out.u8(Reason::Suspect as u8);
+        out.commit();
+        true
     }
 }

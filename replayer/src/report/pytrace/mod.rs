@@ -12,14 +12,15 @@ mod strings;
 pub use cover::{Cover, Layout, Written, summary};
 pub use ignore::Ignore;
 
+use crate::export::ExportError;
 use crate::machine::{Frame, Machine, Stop, StopKind};
 use crate::steps::Steps;
 use crate::timeline::{Timeline, meta_of};
 use moviola_format::event::Event;
-use moviola_format::read::{CodeInfo, OwnedValue, TraceError};
+use moviola_format::read::{CodeInfo, OwnedValue};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::Write;
 
 /// A function as `trace` names it: file, module, and name with its class.
 pub type Function = (String, String, String);
@@ -122,7 +123,7 @@ pub fn report(
     options: &Options,
     ignore: &mut Ignore,
     out: &mut dyn Write,
-) -> Result<Results, Failure> {
+) -> Result<Results, ExportError> {
     let codes = time.trace().codes();
     let start = time.start()?.and_then(|stop| time.record(stop).transpose()).transpose()?;
     let mut pass = Pass {
@@ -131,7 +132,8 @@ pub fn report(
         ignore,
         names: Names::new(time),
         machine: Machine::new(codes),
-        main: start.map(|record| record.activation),
+        // A segment begins in the middle of the program.
+        main: start.filter(|_| time.trace().segment().is_none()).map(|record| record.activation),
         base: None,
         threads: FxHashMap::default(),
         traced: FxHashMap::default(),
@@ -151,27 +153,6 @@ pub fn report(
         }
     }
     Ok(pass.finish())
-}
-
-/// Why there is no report.
-#[derive(Debug)]
-pub enum Failure {
-    /// The trace cannot be read.
-    Trace(TraceError),
-    /// The lines cannot be written.
-    Io(io::Error),
-}
-
-impl From<TraceError> for Failure {
-    fn from(error: TraceError) -> Self {
-        Self::Trace(error)
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
 }
 
 /// How code objects are named.
@@ -235,9 +216,9 @@ impl<'t> Names<'t> {
         const OPTIMIZED: u32 = 1;
         let (owner, _) = info.qualname.rsplit_once('.')?;
         let class = owner.rsplit('.').next()?;
-        // These three become static or class methods by themselves.
-        let wrapped = ["__new__", "__init_subclass__", "__class_getitem__"].contains(&&*info.name);
-        let wrapped = wrapped || info.name.starts_with("<generic parameters");
+        // The first three become static or class methods by themselves.
+        let wrapped = matches!(&*info.name, "__new__" | "__init_subclass__" | "__class_getitem__")
+            || info.name.starts_with("<generic parameters");
         if class.starts_with('<') || wrapped || info.flags & OPTIMIZED == 0 {
             return None;
         }
@@ -282,11 +263,17 @@ struct Pass<'t, 'o> {
 }
 
 impl Pass<'_, '_> {
-    fn event(&mut self, event: &Event<'_>, out: &mut dyn Write) -> Result<(), Failure> {
+    fn event(&mut self, event: &Event<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
         if let Event::Time { nanos } = event {
             self.nanos += nanos;
         }
-        let Some(stop) = self.machine.apply(event) else { return Ok(()) };
+        let stop = self.machine.apply(event);
+        if let Event::Frame(given) = event {
+            // What stood there when the segment began goes on to be told.
+            let traced = self.is_traced(given.code)?;
+            self.traced.insert(given.activation, traced);
+        }
+        let Some(stop) = stop else { return Ok(()) };
         let thread = self.machine.thread();
         let Some(frame) = self.machine.stack(thread).last() else { return Ok(()) };
         let (activation, code) = (frame.activation, frame.code);
@@ -334,7 +321,7 @@ impl Pass<'_, '_> {
         activation: u64,
         code: u64,
         out: &mut dyn Write,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ExportError> {
         if !self.is_inside(thread, activation) {
             return Ok(());
         }
@@ -357,22 +344,27 @@ impl Pass<'_, '_> {
             self.found.functions.insert(called);
             return Ok(());
         }
-        let Some(file) = self.file(code)? else {
-            self.traced.insert(activation, false);
-            return Ok(());
-        };
-        let module = module_name(&file);
-        let traced = !self.ignore.is_ignored(&file, module);
+        let traced = self.is_traced(code)?;
         self.traced.insert(activation, traced);
         if traced && self.options.print {
             let name = self.names.codes.get(code as usize).map_or("", |info| info.name.as_str());
-            writeln!(out, " --- modulename: {module}, funcname: {name}")?;
+            let file = self.file(code)?.unwrap_or_default();
+            writeln!(out, " --- modulename: {}, funcname: {name}", module_name(&file))?;
         }
         Ok(())
     }
 
+    /// Whether lines of a code object are told.
+    fn is_traced(&mut self, code: u64) -> Result<bool, ExportError> {
+        if self.options.callers || self.options.functions {
+            return Ok(false);
+        }
+        let Some(file) = self.file(code)? else { return Ok(false) };
+        Ok(!self.ignore.is_ignored(&file, module_name(&file)))
+    }
+
     /// The `__file__` of the namespace that a code object runs with.
-    fn file(&mut self, code: u64) -> Result<Option<String>, Failure> {
+    fn file(&mut self, code: u64) -> Result<Option<String>, ExportError> {
         let Some(info) = self.names.codes.get(code as usize) else { return Ok(None) };
         let key = (info.globals, code);
         if let Some(known) = self.files.get(&key) {
@@ -402,7 +394,7 @@ impl Pass<'_, '_> {
         Ok(file)
     }
 
-    fn line(&mut self, code: u64, stop: &Stop, out: &mut dyn Write) -> Result<(), Failure> {
+    fn line(&mut self, code: u64, stop: &Stop, out: &mut dyn Write) -> Result<(), ExportError> {
         let Ok(line) = u32::try_from(stop.line) else { return Ok(()) };
         if self.options.count {
             let hits = self.hits.entry((code, line)).or_insert(0);
@@ -417,7 +409,7 @@ impl Pass<'_, '_> {
         Ok(())
     }
 
-    fn print(&mut self, code: u64, line: u32, out: &mut dyn Write) -> Result<(), Failure> {
+    fn print(&mut self, code: u64, line: u32, out: &mut dyn Write) -> Result<(), ExportError> {
         let Some(info) = self.names.codes.get(code as usize) else { return Ok(()) };
         if self.options.timing {
             write!(out, "{:.2} ", self.nanos.saturating_sub(self.began) as f64 / 1e9)?;

@@ -1,6 +1,7 @@
 //! The lines that `trace` takes for docstrings: those of a string that comes right after an indent, or
 //! that is the first token of the file.
 
+use crate::report::statements::with_room;
 use ruff_python_ast::token::TokenKind;
 use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 use ruff_text_size::Ranged as _;
@@ -9,8 +10,13 @@ use std::collections::BTreeSet;
 /// The lines, from 1. `minor`: f-strings are no string tokens since 3.12.
 #[must_use]
 pub fn string_lines(source: &str, minor: u32) -> BTreeSet<u32> {
+    with_room(source, move |source| found_in(source, minor)).unwrap_or_default()
+}
+
+fn found_in(source: &str, minor: u32) -> BTreeSet<u32> {
     let parsed = parse_unchecked(source, ParseOptions::from(Mode::Module));
-    let line_of = |at: usize| source[..at].bytes().filter(|byte| *byte == b'\n').count() as u32 + 1;
+    let ends: Vec<usize> = source.match_indices('\n').map(|(at, _)| at).collect();
+    let line_of = |at: usize| ends.partition_point(|end| *end < at) as u32 + 1;
     let mut lines = BTreeSet::new();
     // As at the start of `trace`'s search; a blank line before is a token there.
     let first = source.len() - source.trim_start().len();
