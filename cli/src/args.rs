@@ -173,13 +173,21 @@ pub struct ExportArgs {
 /// Formats of `moviola coverage`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CoverageFormat {
-    /// A table by file.
+    /// A table by file, with the missing lines.
     Text,
-    /// The tracefile of lcov and genhtml.
-    Lcov,
     /// The data file of coverage.py, which its own reports read.
     #[cfg(feature = "coverage-data")]
     Coverage,
+    /// The tracefile of lcov and genhtml.
+    Lcov,
+    /// Cobertura's XML.
+    Xml,
+    /// The JSON of coverage.py.
+    Json,
+    /// Copies of the sources with a mark before each line.
+    Annotate,
+    /// One page with everything.
+    Html,
 }
 
 /// `moviola coverage`.
@@ -188,20 +196,47 @@ pub struct CoverageArgs {
     /// The format
     #[arg(long, value_enum, default_value = "text")]
     pub format: CoverageFormat,
-    /// Only files under this directory [default: all but the standard library and installed packages]
-    #[arg(long, value_name = "DIR")]
-    pub root: Option<PathBuf>,
-    /// With --format coverage: moves between lines, for branch coverage
+    /// Count branches, too
     #[arg(long)]
     pub branch: bool,
-    /// With --format coverage: by the test that ran, as pytest tells it
+    /// Tell which test ran each line, as pytest names them [with html, json, coverage]
     #[arg(long)]
     pub contexts: bool,
-    /// Write to this file instead of standard output [with --format coverage: .coverage]
-    #[arg(short, long, value_name = "FILE")]
+    /// Only files of these directories or packages, those that never ran too [default: all but the
+    /// standard library and installed packages]
+    #[arg(long, alias = "root", value_name = "DIR|PACKAGE", value_delimiter = ',')]
+    pub source: Vec<String>,
+    /// Only files that match one of these patterns
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    pub include: Vec<String>,
+    /// No files that match one of these patterns
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    pub omit: Vec<String>,
+    /// Exit with 1 if the total per cent is below this
+    #[arg(long, value_name = "MIN")]
+    pub fail_under: Option<f64>,
+    /// Decimals of per cent values
+    #[arg(long, value_name = "N")]
+    pub precision: Option<usize>,
+    /// Leave out files in which nothing is missing [with text]
+    #[arg(long)]
+    pub skip_covered: bool,
+    /// Leave out files without statements [with text, lcov, xml]
+    #[arg(long)]
+    pub skip_empty: bool,
+    /// Sort by name, stmts, miss, branch, brpart or cover; -cover: the highest first [with text]
+    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
+    pub sort: Option<String>,
+    /// The settings file of coverage.py [default: .coveragerc, .coveragerc.toml, setup.cfg, tox.ini,
+    /// pyproject.toml]
+    #[arg(long, value_name = "FILE")]
+    pub rcfile: Option<PathBuf>,
+    /// Write to this file, with annotate into this directory [default: standard output; with coverage
+    /// .coverage, with html coverage.html, with annotate beside each source]
+    #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
-    /// The traces; hits are added up
-    #[arg(required = true)]
+    /// The traces; what ran in any of them ran, and hits are added up
+    #[arg(required = true, value_name = "TRACE")]
     pub traces: Vec<PathBuf>,
 }
 

@@ -4,6 +4,7 @@
 mod block;
 mod cache;
 mod check;
+mod encoding;
 mod family;
 mod hits;
 mod locate;
@@ -20,6 +21,7 @@ mod types;
 mod value;
 
 pub use block::{ChangeAt, DecodedBlock, EventCursor, Step};
+pub use encoding::decoded;
 pub use family::{Family, Member};
 pub use hits::Hits;
 pub use objects::ChangeStops;

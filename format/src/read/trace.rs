@@ -248,10 +248,10 @@ impl Trace {
         names
     }
 
-    /// The text of a source file as it was when its code first ran.
+    /// The text of a source file as it was when its code first ran, in the encoding that it names.
     #[must_use]
     pub fn source(&self, filename: &str) -> Option<Arc<str>> {
-        self.source_bytes(filename).map(|bytes| text(&bytes).into())
+        self.source_bytes(filename).map(|bytes| super::decoded(&bytes).into())
     }
 
     /// The bytes of a source file as it was when its code first ran.

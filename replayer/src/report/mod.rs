@@ -1,6 +1,8 @@
 //! Reports over a whole recording. Computes only: how they look on a page is up to the caller.
 
 pub mod coverage;
-pub mod executed;
+mod executable;
 pub mod pytrace;
-mod statements;
+mod room;
+
+pub use executable::executable_lines;

@@ -1,11 +1,8 @@
 //! The data file of coverage.py 7: SQLite, schema 7 (`coverage/sqldata.py`).
 
-use super::warn_of_gaps;
 use crate::args::CoverageArgs;
 use crate::failure::{Failure, Outcome, USAGE};
-use crate::open;
-use moviola_replayer::report::coverage::Options;
-use moviola_replayer::report::executed::{Measured, measure, numbits};
+use moviola_replayer::report::coverage::{Measured, Settings, numbits};
 use rusqlite::{Connection, params};
 use std::path::{Path, PathBuf};
 
@@ -25,21 +22,30 @@ CREATE TABLE tracer (file_id integer primary key, tracer text,
 INSERT INTO coverage_schema (version) VALUES (7);
 ";
 
-/// Writes the data of all traces into one file, which replaces an older one.
-pub fn run(args: &CoverageArgs, options: &Options) -> Outcome {
-    let mut measured = Measured::new();
-    for path in &args.traces {
-        let trace = open::trace(path)?;
-        warn_of_gaps(path, &trace);
-        measure(&trace, options, args.contexts, &mut measured)
-            .map_err(|error| open::failure(path, &error))?;
-    }
-    let path = args.output.clone().unwrap_or_else(|| PathBuf::from(".coverage"));
+/// Writes what was measured, and the names of files in which nothing ran, into one file, which
+/// replaces an older one.
+pub fn run<'f>(
+    args: &CoverageArgs,
+    settings: &Settings,
+    measured: &Measured,
+    never: impl Iterator<Item = &'f str>,
+    here: &Path,
+) -> Outcome {
+    let path = args
+        .output
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(settings.data_file.as_deref().unwrap_or(".coverage")));
+    let name = |file: &str| {
+        let below =
+            settings.relative_files.then(|| Path::new(file).strip_prefix(here).ok()).flatten();
+        below.and_then(Path::to_str).unwrap_or(file).to_owned()
+    };
+    let never: Vec<String> = never.map(name).collect();
     // Complete or not at all: written beside, then put in its place.
-    let mut name = path.clone().into_os_string();
-    name.push(format!(".new-{}", std::process::id()));
-    let new = PathBuf::from(name);
-    let written = write(&new, &measured, args.branch)
+    let mut beside = path.clone().into_os_string();
+    beside.push(format!(".new-{}", std::process::id()));
+    let new = PathBuf::from(beside);
+    let written = write(&new, measured, &never, &name, settings.branch)
         .map_err(|error| error.to_string())
         .and_then(|()| std::fs::rename(&new, &path).map_err(|error| error.to_string()));
     written.map_err(|error| {
@@ -51,7 +57,13 @@ pub fn run(args: &CoverageArgs, options: &Options) -> Outcome {
     Ok(0)
 }
 
-fn write(path: &Path, measured: &Measured, branch: bool) -> rusqlite::Result<()> {
+fn write(
+    path: &Path,
+    measured: &Measured,
+    never: &[String],
+    name: &dyn Fn(&str) -> String,
+    branch: bool,
+) -> rusqlite::Result<()> {
     let mut database = Connection::open(path)?;
     let all = database.transaction()?;
     all.execute_batch(SCHEMA)?;
@@ -59,20 +71,29 @@ fn write(path: &Path, measured: &Measured, branch: bool) -> rusqlite::Result<()>
     meta.execute(params!["has_arcs", if branch { "1" } else { "0" }])?;
     meta.execute(params!["version", concat!("moviola ", env!("CARGO_PKG_VERSION"))])?;
     drop(meta);
-    for ((file, context), executed) in measured {
+    let id = |query: &str, name: &str| all.query_row(query, [name], |row| row.get::<_, i64>(0));
+    let file_id = |file: &str| {
         all.execute("INSERT OR IGNORE INTO file (path) VALUES (?)", [file])?;
-        all.execute("INSERT OR IGNORE INTO context (context) VALUES (?)", [context])?;
-        let id = |query: &str, name: &str| all.query_row(query, [name], |row| row.get::<_, i64>(0));
-        let file = id("SELECT id FROM file WHERE path = ?", file)?;
-        let context = id("SELECT id FROM context WHERE context = ?", context)?;
-        if branch {
-            let mut arc = all.prepare("INSERT INTO arc VALUES (?, ?, ?, ?)")?;
-            for (from, to) in &executed.arcs {
-                arc.execute(params![file, context, from, to])?;
+        id("SELECT id FROM file WHERE path = ?", file)
+    };
+    for file in never {
+        file_id(file)?;
+    }
+    for (file, contexts) in &measured.files {
+        let file = file_id(&name(file))?;
+        for (context, executed) in contexts {
+            all.execute("INSERT OR IGNORE INTO context (context) VALUES (?)", [context])?;
+            let context = id("SELECT id FROM context WHERE context = ?", context)?;
+            if branch {
+                let mut arc = all.prepare("INSERT INTO arc VALUES (?, ?, ?, ?)")?;
+                for (from, to) in executed.moves.keys() {
+                    arc.execute(params![file, context, from, to])?;
+                }
+            } else {
+                let bits = numbits(&executed.lines());
+                let row = params![file, context, bits];
+                all.execute("INSERT INTO line_bits VALUES (?, ?, ?)", row)?;
             }
-        } else {
-            let bits = numbits(&executed.lines);
-            all.execute("INSERT INTO line_bits VALUES (?, ?, ?)", params![file, context, bits])?;
         }
     }
     all.commit()

@@ -1,7 +1,8 @@
 //! `.cover` files: a source with the count of each line in front of it.
 
 use super::strings::string_lines;
-use super::{Results, executable_lines, module_name};
+use super::{Results, module_name};
+use crate::report::executable::executable_lines;
 use crate::timeline::Timeline;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
@@ -82,7 +83,9 @@ impl Cover {
             return Written::Problem(format!("no source of {file} is recorded: no .cover file"));
         };
         let missing = if layout.missing {
-            let Some(lines) = executable_lines(time, &absolute) else {
+            let canonic = time.canonic(&absolute);
+            let found = executable_lines(time.trace(), |name| name == canonic);
+            let Some(lines) = found.into_values().next() else {
                 return Written::Problem(format!(
                     "the recording does not say which lines of {file} can run: leave out -m"
                 ));

@@ -14,6 +14,7 @@ pub use ignore::Ignore;
 
 use crate::export::ExportError;
 use crate::machine::{Frame, Machine, Stop, StopKind};
+use crate::report::coverage::code::decorated_functions;
 use crate::steps::Steps;
 use crate::timeline::{Timeline, meta_of};
 use moviola_format::event::Event;
@@ -225,9 +226,7 @@ impl<'t> Names<'t> {
         let trace = self.time.trace();
         let decorated = self.decorated.entry(info.filename.clone()).or_insert_with(|| {
             let source = trace.source(&info.filename);
-            let found = source.and_then(|text| crate::report::statements::statements(&text));
-            let functions = found.map(|found| found.functions).unwrap_or_default();
-            functions.iter().filter(|(first, def, _)| first != def).map(|f| f.0).collect()
+            source.map(|text| decorated_functions(&text)).unwrap_or_default()
         });
         (!decorated.contains(&info.first_line)).then(|| class.to_owned())
     }
@@ -441,31 +440,6 @@ impl Pass<'_, '_> {
         self.found.add(counts);
         self.found
     }
-}
-
-/// Lines that can run, by file, as the recorded modules had them; `None` for a file of which the
-/// trace does not say it.
-#[must_use]
-pub fn executable_lines(time: &Timeline, file: &str) -> Option<BTreeSet<u32>> {
-    let wanted = time.canonic(file);
-    let mut lines = None;
-    for (key, fact) in time.trace().meta() {
-        if key != "lines" {
-            continue;
-        }
-        let Some((name, ranges)) = fact.rsplit_once('\n') else { continue };
-        if time.canonic(name) != wanted {
-            continue;
-        }
-        let lines: &mut BTreeSet<u32> = lines.get_or_insert_default();
-        for range in ranges.split(',').filter(|range| !range.is_empty()) {
-            let (first, last) = range.split_once('-').unwrap_or((range, range));
-            if let (Ok(first), Ok(last)) = (first.parse::<u32>(), last.parse()) {
-                lines.extend(first..=last);
-            }
-        }
-    }
-    lines
 }
 
 /// `sys.path` as the program had it: the script's directory comes first.

@@ -1,7 +1,7 @@
 //! The lines that `trace` takes for docstrings: those of a string that comes right after an indent, or
 //! that is the first token of the file.
 
-use crate::report::statements::with_room;
+use crate::report::room::with_room;
 use ruff_python_ast::token::TokenKind;
 use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 use ruff_text_size::Ranged as _;

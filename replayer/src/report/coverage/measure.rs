@@ -1,0 +1,226 @@
+//! What ran: moves from line to line with how often and where first, by file and context.
+//!
+//! The rules are those of coverage.py's C tracer (`coverage/ctracer/tracer.c`, 7.17.3): a frame begins
+//! at minus its first line and ends there, also when an exception ends it; a resumed one goes on from
+//! where it stood.
+
+use super::code::Move;
+use crate::machine::{Machine, StopKind};
+use crate::steps::Steps;
+use moviola_format::event::{Event, Value};
+use moviola_format::read::{Trace, TraceError};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How often a move was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    /// Times.
+    pub count: u64,
+    /// The first time: number of the trace among those measured, and stop.
+    pub first: (usize, u64),
+}
+
+/// What ran in one file and context.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Executed {
+    /// The moves; minus a code object's first line is its outside.
+    pub moves: BTreeMap<Move, Made>,
+}
+
+impl Executed {
+    /// The lines that ran.
+    #[must_use]
+    pub fn lines(&self) -> BTreeSet<u32> {
+        self.moves
+            .keys()
+            .filter_map(|(_, to)| u32::try_from(*to).ok())
+            .filter(|to| *to > 0)
+            .collect()
+    }
+
+    fn add(&mut self, made: Move, more: Made) {
+        let known = self.moves.entry(made).or_insert(Made { count: 0, ..more });
+        known.count += more.count;
+        known.first = known.first.min(more.first);
+    }
+}
+
+/// By file, then by context; without contexts that is the empty text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// Absolute file names.
+    pub files: BTreeMap<String, BTreeMap<String, Executed>>,
+    /// Traces so far.
+    traces: usize,
+}
+
+impl Measured {
+    /// All contexts of a file as one.
+    #[must_use]
+    pub fn whole(&self, file: &str) -> Executed {
+        let mut all = Executed::default();
+        for executed in self.files.get(file).into_iter().flat_map(BTreeMap::values) {
+            for (made, times) in &executed.moves {
+                all.add(*made, *times);
+            }
+        }
+        all
+    }
+
+    /// Adds a recording. `file` names the file of each code object that is of interest; a file that
+    /// comes up at all is there, also if nothing ran in it. `contexts`: by the test that ran, as
+    /// pytest says it in the environment (`PYTEST_CURRENT_TEST`), in the words of pytest-cov.
+    ///
+    /// # Errors
+    /// If the trace cannot be read.
+    pub fn add(
+        &mut self,
+        trace: &Trace,
+        files: &[Option<String>],
+        contexts: bool,
+    ) -> Result<(), TraceError> {
+        let number = self.traces;
+        self.traces += 1;
+        let mut pass = Pass {
+            files,
+            outsides: trace.codes().iter().map(|code| -i64::from(code.first_line)).collect(),
+            machine: Machine::new(trace.codes()),
+            from: FxHashMap::default(),
+            made: FxHashMap::default(),
+            begun: FxHashSet::default(),
+            context: 0,
+        };
+        let mut names = vec![String::new()];
+        for block in 0..trace.block_count() {
+            let first = trace.bounds(block).first_stop;
+            let mut stop = first;
+            let block = trace.block(block)?;
+            let mut steps = Steps::default();
+            while let Some(event) = steps.next(block.raw())? {
+                if contexts && let Some(name) = context_of(&event) {
+                    pass.context =
+                        names.iter().position(|known| *known == name).unwrap_or_else(|| {
+                            names.push(name);
+                            names.len() - 1
+                        });
+                }
+                if pass.event(&event, stop) {
+                    stop += 1;
+                }
+            }
+        }
+        for (context, code) in pass.begun {
+            self.entry(files, code, &names[context]);
+        }
+        for ((context, code, from, to), (count, first)) in pass.made {
+            if let Some(executed) = self.entry(files, code, &names[context]) {
+                executed.add((from, to), Made { count, first: (number, first) });
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(
+        &mut self,
+        files: &[Option<String>],
+        code: u64,
+        context: &str,
+    ) -> Option<&mut Executed> {
+        let file = files.get(code as usize)?.as_ref()?;
+        let contexts = self.files.entry(file.clone()).or_default();
+        Some(contexts.entry(context.to_owned()).or_default())
+    }
+}
+
+struct Pass<'t> {
+    files: &'t [Option<String>],
+    outsides: Vec<i64>,
+    machine: Machine,
+    /// Of each frame of interest: the line from which it goes on.
+    from: FxHashMap<u64, i64>,
+    made: FxHashMap<(usize, u64, i64, i64), (u64, u64)>,
+    begun: FxHashSet<(usize, u64)>,
+    context: usize,
+}
+
+impl Pass<'_> {
+    /// Gives whether the event is a stop.
+    fn event(&mut self, event: &Event<'_>, number: u64) -> bool {
+        let stop = self.machine.apply(event);
+        if let Event::Frame(given) = event {
+            // It stood there when the segment began.
+            self.from.insert(given.activation, given.line as i64);
+        }
+        let Some(stop) = stop else { return false };
+        let Some(frame) = self.machine.stack(self.machine.thread()).last() else { return true };
+        let (activation, code, line) = (frame.activation, frame.code, frame.line);
+        let Some(Some(_)) = self.files.get(code as usize) else { return true };
+        let outside = self.outsides[code as usize];
+        let (from, to) = match stop.kind {
+            StopKind::Call => {
+                self.from.insert(activation, outside);
+                self.begun.insert((self.context, code));
+                return true;
+            }
+            StopKind::Resume | StopKind::Throw => {
+                self.from.insert(activation, line);
+                return true;
+            }
+            StopKind::Yield | StopKind::Raise => return true,
+            StopKind::Line => {
+                (self.from.insert(activation, stop.line).unwrap_or(outside), stop.line)
+            }
+            StopKind::Return | StopKind::Unwind => {
+                (self.from.remove(&activation).unwrap_or(outside), outside)
+            }
+        };
+        self.made.entry((self.context, code, from, to)).or_insert((0, number)).0 += 1;
+        true
+    }
+}
+
+/// The context that begins with an event: pytest tells the environment what it runs.
+fn context_of(event: &Event<'_>) -> Option<String> {
+    const NAME: &[u8] = b"PYTEST_CURRENT_TEST";
+    let Event::Audit { name, args } = event else { return None };
+    let raw = |at: usize| match args.get(at) {
+        Some(Value::Bytes(bytes) | Value::Str(bytes)) => Some(*bytes),
+        _ => None,
+    };
+    if raw(0) != Some(NAME) {
+        return None;
+    }
+    match *name {
+        b"os.unsetenv" => Some(String::new()),
+        b"os.putenv" => {
+            let text = String::from_utf8_lossy(raw(1)?).into_owned();
+            let (node, phase) = text.rsplit_once(" (")?;
+            let phase = phase.trim_end_matches(')');
+            Some(format!("{node}|{}", if phase == "call" { "run" } else { phase }))
+        }
+        _ => None,
+    }
+}
+
+/// coverage.py's set of line numbers: a bit each, from the lowest of the first byte on.
+#[must_use]
+pub fn numbits(lines: &BTreeSet<u32>) -> Vec<u8> {
+    let Some(last) = lines.last() else { return Vec::new() };
+    let mut bits = vec![0; *last as usize / 8 + 1];
+    for line in lines {
+        bits[*line as usize / 8] |= 1 << (line % 8);
+    }
+    bits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::numbits;
+
+    #[test]
+    fn bits_of_lines() {
+        assert!(numbits(&[].into()).is_empty());
+        assert_eq!(numbits(&[1, 8, 9, 15].into()), [2, 0b1000_0011]);
+    }
+}
