@@ -246,7 +246,7 @@ fn every_format_is_that_of_coverage_py() {
     };
     let read = |name: &str| std::fs::read_to_string(place.work().join(name)).unwrap();
     place.run(&["record", "--python", &exe, "-o", "t.moviola", "main.py"]);
-    for (branch, source) in [("True", "."), ("False", "src,."), ("True", "pkg"), ("True", "src")] {
+    for (branch, source) in [("True", "."), ("False", "src"), ("True", "pkg"), ("True", "src")] {
         let settings = format!("[run]\nbranch = {branch}\nsource = {source}\ncore = ctrace\n");
         place.write("rc", &settings);
         live(&["-m", "coverage", "run", "--rcfile=rc", "--data-file=want.data", "main.py"]);
