@@ -1,6 +1,6 @@
 //! `moviola coverage`: exact hit counts.
 
-use crate::util::{Place, feed, names};
+use crate::util::{Place, feed, names, python};
 use std::path::Path;
 
 const PROGRAM: &str = "\
@@ -339,4 +339,144 @@ f(2)
     assert_eq!(place.run(&args).code, 0);
     let look = "import sqlite3; print(sorted(sqlite3.connect('got').execute('select fromno, tono from arc')))";
     assert_eq!(place.plain(&["-c", look]).out.trim(), "[(3, 4), (4, 5)]");
+}
+
+#[test]
+fn settings_thresholds_and_changed_sources() {
+    let place = Place::new();
+    place.write("p.py", PROGRAM);
+    place.write("q.py", "import sys\nif len(sys.argv) > 1:\n    x = 1\nelse:\n    x = 2\n");
+    place.write(
+        "never.py",
+        "# -*- coding: latin-1 -*-\nx = 1\nif x:\n    y = 2  # pragma: no cover\n",
+    );
+    place.record(&["p.py"]);
+    for (to, args) in [("q1.moviola", &["q.py"][..]), ("q2.moviola", &["q.py", "more"])] {
+        place.run(&[&["record", "--python", &python(), "-o", to], args].concat());
+    }
+    let run = |args: &[&str]| place.run(&[&["coverage"], args].concat());
+    let row = |done: &crate::util::Done, name: &str| -> String {
+        let found = done.out.lines().find(|line| line.starts_with(name));
+        found.unwrap_or_default().split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+    };
+    // Several recordings are one.
+    assert_eq!(row(&run(&["--branch", "q1.moviola"]), "q.py"), "4 1 2 1 67% 3");
+    assert_eq!(row(&run(&["--branch", "q1.moviola", "q2.moviola"]), "q.py"), "4 0 2 0 100%");
+    // The source as it was recorded counts, and it is said.
+    std::fs::write(place.work().join("q.py"), "x = 1\n").unwrap();
+    let done = run(&["q1.moviola"]);
+    assert_eq!(row(&done, "q.py"), "4 1 75% 3");
+    assert!(done.err.contains("q.py` has changed since it was recorded"), "{done:?}");
+    std::fs::remove_file(place.work().join("q.py")).unwrap();
+    assert_eq!(run(&["q1.moviola"]).err, "");
+    // Files that never ran are there with a source; exclusions and settings files count.
+    let done = run(&["--source", ".", "t.moviola"]);
+    assert_eq!(row(&done, "never.py"), "2 2 0% 2-3", "{done:?}");
+    place.write(
+        "pyproject.toml",
+        "[tool.coverage.run]\nbranch = true\nsource = ['.']\n[tool.coverage.report]\nfail_under = 60\nexclude_also = ['if i > 10:']\nomit = ['nev*']\n",
+    );
+    let done = run(&["t.moviola"]);
+    assert_eq!((row(&done, "p.py"), done.code), ("6 0 2 0 100%".to_owned(), 0), "{done:?}");
+    assert!(!done.out.contains("never.py"), "{done:?}");
+    let done = run(&["--omit", "x", "--fail-under", "99.5", "t.moviola"]);
+    assert!(done.code == 1 && done.err.contains("is less than --fail-under 99.5"), "{done:?}");
+    assert!(done.out.contains("TOTAL"), "{done:?}");
+    for (args, part) in [
+        (&["--rcfile", "no.rc"][..], "no.rc"),
+        (&["--include", "a**b"], "a**b"),
+        (&["--sort", "size"], "size"),
+        (&["--fail-under", "101"], "from 0 to 100"),
+        (&["--include", "no/such"], "--source or --include"),
+        (&["--source", "./nodir"], "nodir"),
+        (&["--format", "html", "-o", "no/such/dir.html"], "no/such/dir.html"),
+    ] {
+        let done = run(&[args, &["t.moviola"]].concat());
+        assert!(done.code == 2 && done.err.contains(part), "{args:?} {done:?}");
+    }
+    // A reader that goes away early is no error.
+    let command = format!("{} coverage t.moviola | head -1", env!("CARGO_BIN_EXE_moviola"));
+    let mut shell = place.command("bash");
+    let done = feed(shell.args(["-o", "pipefail", "-c", &command]), "");
+    assert_eq!((done.code, &*done.err), (0, ""), "{done:?}");
+}
+
+/// Files of the standard library whose statements or moves are known to differ, with the reason.
+const DIFFERENT: [(&str, &str); 4] = [
+    ("/threading.py", "coverage.py measures what it runs of it itself"),
+    ("/tokenize.py", "coverage.py measures what it runs of it itself"),
+    (
+        "/test/test_posix.py",
+        "3.11: a function in code that is never reached, see `code/possible.rs`",
+    ),
+    ("/test/test_sys_settrace.py", "3.11: as above"),
+];
+
+/// Files that the parser takes and the compiler does not.
+const NO_CODE: &str = "/test/(badsyntax_.*|.*/bad(syntax)?_.*).py$";
+
+const LIBRARY: &str = r#"
+import json, re, sys
+want, got = (json.load(open(path))["files"] for path in sys.argv[1:3])
+different, no_code = json.loads(sys.argv[3]), re.compile(sys.argv[4])
+def facts(file):
+    keys = ("missing_lines", "excluded_lines", "missing_branches")
+    names = {kind: sorted(file[kind]) for kind in ("functions", "classes")}
+    return {key: sorted(map(str, file[key])) for key in keys} | names
+same = sum(facts(want[name]) == facts(got.get(name, want[name])) for name in want)
+bad = [name for name in want if name not in got or facts(want[name]) != facts(got[name])]
+bad += [name for name in got if name not in want and not no_code.search(name)]
+lines = sum(len(file["missing_lines"]) for file in want.values())
+ways = sum(len(file["missing_branches"]) for file in want.values())
+print(f"{same} of {len(want)} files ({100 * same / len(want):.2f} %), {lines} statements, {ways} branches")
+bad = [name for name in bad if not name.endswith(tuple(different))]
+assert lines and ways and not bad, bad
+"#;
+
+/// With MOVIOLA_WHOLE_LIBRARY, its tests too, which takes minutes: `cargo xtask library`.
+#[test]
+fn the_standard_library_has_the_statements_and_branches_that_coverage_py_sees() {
+    let place = Place::new();
+    let Some(exe) = place.python_with("coverage==7.17.3") else { return };
+    let live = |args: &[&str]| {
+        let mut command = place.command(&exe);
+        let done = feed(command.args(args), "");
+        assert_eq!(done.code, 0, "{args:?} {done:?}");
+        done.out
+    };
+    let library = live(&["-c", "import os; print(os.path.dirname(os.__file__))"]);
+    let omit = match std::env::var_os("MOVIOLA_WHOLE_LIBRARY") {
+        Some(_) => "*/site-packages/*",
+        None => {
+            "*/site-packages/*,*/test/*,*/tests/*,*/idlelib/*,*/lib2to3/*,*/encodings/*,*/pydoc_data/*"
+        }
+    };
+    let settings = format!(
+        "[run]\nbranch = True\nsource = {}\ncore = ctrace\ndisable_warnings = already-imported\n\
+        [report]\nignore_errors = True\ninclude_namespace_packages = True\nomit = {omit}\n",
+        library.trim()
+    );
+    place.write("rc", &settings);
+    place.write("p.py", "x = 1\n");
+    place.write("look.py", LIBRARY);
+    live(&["-m", "coverage", "run", "--rcfile=rc", "p.py"]);
+    live(&["-m", "coverage", "json", "--rcfile=rc", "-q", "-o", "want.json"]);
+    place.run(&["record", "--python", &exe, "-o", "t.moviola", "p.py"]);
+    let done = place.run(&[
+        "coverage",
+        "--rcfile",
+        "rc",
+        "--format",
+        "json",
+        "-o",
+        "got.json",
+        "t.moviola",
+    ]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let different: Vec<&str> = DIFFERENT.iter().map(|(name, _)| *name).collect();
+    let different = serde_json::to_string(&different).unwrap();
+    let share = live(&["look.py", "want.json", "got.json", &different, NO_CODE]);
+    // The harness shows what a test writes to its own standard error.
+    let text = format!("as coverage.py sees them: {share}");
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
 }

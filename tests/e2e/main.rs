@@ -8,6 +8,7 @@ mod children;
 mod coverage;
 mod debug;
 mod kills;
+mod page;
 mod pytrace;
 mod record;
 mod signals;

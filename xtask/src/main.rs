@@ -6,6 +6,7 @@
 mod bench;
 mod build;
 mod fidelity;
+mod library;
 mod pythons;
 mod tally;
 mod test;
@@ -24,6 +25,8 @@ cargo xtask fidelity --random N [--seed S]
     the same with generated programs
 cargo xtask bench [--python 3.X] [--repeat N] [WORKLOADS]
     what recording costs: own, tree and wall against the plain run
+cargo xtask library [--python 3.X]
+    statements and branches of the whole standard library, its tests too, against coverage.py
 cargo xtask tidy
     the layout rules
 ";
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     let outcome = match task {
         "bench" => bench::task(rest),
         "fidelity" => fidelity::task(rest),
+        "library" => library::task(rest),
         "test" => test::task(rest),
         "tidy" => tidy::task(),
         _ => Err(USAGE.to_owned()),

@@ -54,7 +54,7 @@ pub fn run(args: &CoverageArgs) -> Outcome {
     let percent = total(&files).percent();
     if falls_short(percent, &settings) {
         let decimals = decimals(settings.fail_under).max(settings.precision);
-        ui::note(&format!(
+        ui::warn(&format!(
             "coverage of {} is less than --fail-under {:.decimals$}",
             shown(percent, decimals),
             settings.fail_under
