@@ -16,6 +16,24 @@ pub fn trace(path: &Path) -> Result<Trace, Failure> {
     Trace::open(path).map_err(|e| failure(path, &e))
 }
 
+/// Opens a trace for what needs more than coverage.
+pub fn full(path: &Path) -> Result<Trace, Failure> {
+    let trace = trace(path)?;
+    if is_coverage(&trace) {
+        return Err(Failure::trace(format!(
+            "`{}` was recorded with --detail coverage: it says which lines ran, and nothing else; \
+             `moviola coverage` reads it",
+            path.display()
+        )));
+    }
+    Ok(trace)
+}
+
+/// Whether only coverage was recorded.
+pub fn is_coverage(trace: &Trace) -> bool {
+    Facts::of(trace).get("detail").starts_with("coverage")
+}
+
 /// What the user is told about a trace that cannot be used.
 pub fn failure(path: &Path, error: &TraceError) -> Failure {
     let shown = path.display();

@@ -25,6 +25,8 @@ pub struct Recorder {
     pub place: crate::start::Place,
     /// A cell whose store was announced and is done by the time of the next event.
     pub pending_cell: *mut pyo3_ffi::PyObject,
+    /// How much is recorded.
+    pub detail: crate::start::Detail,
 }
 
 struct Global(UnsafeCell<*mut Recorder>);

@@ -60,6 +60,7 @@ pub unsafe fn begin(rec: *mut Recorder, producer: Producer, place: Place) {
             frame(rec, &shadow, false);
         }
         crate::process::restart(rec);
+        crate::hooks::seen::restart(rec);
     }
 }
 

@@ -16,20 +16,37 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How much is recorded, as `moviola record` was asked.
+/// How much is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Everything.
+    Full,
+    /// Which lines ran, and perhaps which ways: each once.
+    Coverage {
+        /// Ways, too.
+        branch: bool,
+    },
+}
+
+/// How the recording is to be, as `moviola record` was asked.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Append allocations, frees and reallocations.
     pub allocations: bool,
+    /// How much is recorded.
+    pub detail: Detail,
 }
 
 impl Options {
     /// Reads `key=value;key=value`; unknown keys are those of a newer launcher and are skipped.
     fn parse(text: &str) -> Self {
-        let mut options = Self { allocations: true };
+        let mut options = Self { allocations: true, detail: Detail::Full };
         for pair in text.split(';') {
-            if pair == "allocations=off" {
-                options.allocations = false;
+            match pair {
+                "allocations=off" => options.allocations = false,
+                "detail=coverage" => options.detail = Detail::Coverage { branch: false },
+                "detail=branches" => options.detail = Detail::Coverage { branch: true },
+                _ => {}
             }
         }
         options
@@ -124,6 +141,7 @@ pub fn start(stage: &str, parent: &str) -> Result<(), String> {
         heap: Heap::new(),
         place,
         pending_cell: std::ptr::null_mut(),
+        detail: options.detail,
     }));
     // SAFETY: just made; the GIL is held by the bootstrap that calls this. `enter` comes before
     // the first event, as everywhere.
@@ -132,8 +150,12 @@ pub fn start(stage: &str, parent: &str) -> Result<(), String> {
         crate::process::facts::announce(&mut *rec);
         (*rec).enter();
         set_recorder(rec);
-        let installed = crate::values::install(rec)
-            .and_then(|()| crate::hooks::install())
+        let values = match options.detail {
+            Detail::Full => crate::values::install(rec),
+            Detail::Coverage { .. } => Ok(()),
+        };
+        let installed = values
+            .and_then(|()| crate::hooks::install(options.detail))
             // Last: its audit hook would report what the others do.
             .and_then(|()| crate::process::install(rec, options));
         if let Err(problem) = installed {
@@ -141,6 +163,6 @@ pub fn start(stage: &str, parent: &str) -> Result<(), String> {
             return Err(problem.to_owned());
         }
     }
-    crate::values::record_allocations(options.allocations);
+    crate::values::record_allocations(options.allocations && options.detail == Detail::Full);
     Ok(())
 }

@@ -23,7 +23,7 @@ cargo xtask fidelity [--python 3.X] [--rows] [--no-locals] [--no-build] [--show 
     perturbed programs by name; --rows: one row a program, too
 cargo xtask fidelity --random N [--seed S]
     the same with generated programs
-cargo xtask bench [--python 3.X] [--repeat N] [WORKLOADS]
+cargo xtask bench [--python 3.X] [--repeat N] [--detail full|coverage|branches] [WORKLOADS]
     what recording costs: own, tree and wall against the plain run
 cargo xtask library [--python 3.X]
     statements and branches of the whole standard library, its tests too, against coverage.py

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 /// Runs the subcommand.
 pub fn run(args: &ExportArgs) -> Outcome {
-    let trace = open::trace(&args.trace)?;
+    let trace = open::full(&args.trace)?;
     if args.format == ExportFormat::Trace {
         return part(&trace, args);
     }

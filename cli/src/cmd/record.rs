@@ -1,6 +1,6 @@
 //! `moviola record`: runs a program as if Moviola were not there and leaves a trace of it.
 
-use crate::args::{RecordArgs, RunArgs};
+use crate::args::{Detail, RecordArgs, RunArgs};
 use crate::failure::{Failure, Outcome};
 use crate::launch::child::Stdin;
 use crate::launch::{self, Recorded, Request};
@@ -8,7 +8,20 @@ use crate::ui;
 
 /// Runs the subcommand. The exit code is the program's own.
 pub fn run(args: RecordArgs) -> Outcome {
-    let recorded = launch::record(&request(args.run, Stdin::Inherit)?)?;
+    let mut request = request(args.run, Stdin::Inherit)?;
+    match (args.detail, args.branch) {
+        (Detail::Full, false) => {}
+        (Detail::Full, true) => {
+            return Err(Failure::usage(
+                "--branch goes with --detail coverage: a full recording has all of it",
+            ));
+        }
+        (Detail::Coverage, branch) => {
+            let detail = if branch { "branches" } else { "coverage" };
+            request.options.push(("detail".to_owned(), detail.to_owned()));
+        }
+    }
+    let recorded = launch::record(&request)?;
     tell(&recorded);
     Ok(recorded.end.exit_code())
 }

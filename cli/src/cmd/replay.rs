@@ -26,7 +26,7 @@ pub fn run(args: &ReplayArgs) -> Outcome {
 
 /// Opens a debugger session; what is missing in the trace is told.
 pub fn engine(path: &Path) -> Result<Engine, Failure> {
-    let trace = open::trace(path)?;
+    let trace = open::full(path)?;
     for warning in trace.warnings() {
         ui::warn(&format!("`{}`: {warning}", path.display()));
     }

@@ -20,7 +20,7 @@ pub fn run(args: &TracingArgs) -> Outcome {
     let mut results = Results::default();
     let mut times = Vec::new();
     for path in &args.traces {
-        let trace = open::trace(path)?;
+        let trace = open::full(path)?;
         for gap in trace.gaps() {
             ui::warn(&format!("`{}`: gap at @{}: {}", path.display(), gap.stop, gap.reason));
         }

@@ -84,6 +84,10 @@ pub const SEGMENT: u8 = 0x23;
 /// stack, 1 suspended), uv activation, uv code, uv line, value namespace (unbound: none), uv n,
 /// (uv slot, value) * n`. No stop.
 pub const FRAME: u8 = 0x24;
+/// What ran at least once, in a recording of coverage only: `uv code, sv from, uv n, sv line * n`.
+/// One line, which is `from`: that line ran. Otherwise control went from `from` to the first of the
+/// lines that is not of the same statement; a negative one is the code object's outside. No stop.
+pub const SEEN: u8 = 0x25;
 
 /// New object: `uv id, u8 kind, uv class id (0: the kind's own type), parts`.
 pub const OBJECT: u8 = 0x30;

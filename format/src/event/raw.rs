@@ -365,6 +365,12 @@ impl<'a> Raw<'a> {
                     self.skip_value()?;
                 }
             }
+            op::SEEN => {
+                let _ = (self.uv()?, self.uv()?);
+                for _ in 0..self.count()? {
+                    self.uv()?;
+                }
+            }
             op::OBJECT..=op::UNKNOWN => {
                 self.change(opcode)?;
             }

@@ -149,55 +149,200 @@ pub struct FrameDef<'a> {
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)] // Fields are described at the opcode, in `op.rs`.
 pub enum Event<'a> {
-    Line { delta: i64 },
-    Lines { deltas: Vec<i64> },
-    Local { slot: u32, value: Value<'a> },
-    Call { code: u64, namespace: Option<Value<'a>>, locals: Vec<(u32, Value<'a>)> },
-    Return { value: Value<'a> },
-    Yield { value: Value<'a> },
-    Resume { activation: u64 },
-    Throw { activation: u64 },
+    Line {
+        delta: i64,
+    },
+    Lines {
+        deltas: Vec<i64>,
+    },
+    Local {
+        slot: u32,
+        value: Value<'a>,
+    },
+    Call {
+        code: u64,
+        namespace: Option<Value<'a>>,
+        locals: Vec<(u32, Value<'a>)>,
+    },
+    Return {
+        value: Value<'a>,
+    },
+    Yield {
+        value: Value<'a>,
+    },
+    Resume {
+        activation: u64,
+    },
+    Throw {
+        activation: u64,
+    },
     Unwind,
-    Raise { exception: Value<'a> },
-    At { delta: i64 },
-    Handled { exception: Value<'a> },
-    CCall { callable: Value<'a> },
-    CReturn { raised: bool },
-    Thread { thread: u64 },
-    ThreadStart { thread: u64, ident: u64, native_id: u64 },
-    ThreadEnd { thread: u64 },
-    ThreadName { thread: u64, name: &'a [u8] },
+    Raise {
+        exception: Value<'a>,
+    },
+    At {
+        delta: i64,
+    },
+    Handled {
+        exception: Value<'a>,
+    },
+    CCall {
+        callable: Value<'a>,
+    },
+    CReturn {
+        raised: bool,
+    },
+    Thread {
+        thread: u64,
+    },
+    ThreadStart {
+        thread: u64,
+        ident: u64,
+        native_id: u64,
+    },
+    ThreadEnd {
+        thread: u64,
+    },
+    ThreadName {
+        thread: u64,
+        name: &'a [u8],
+    },
     Code(Box<CodeDef<'a>>),
-    Source { filename: &'a [u8], part: u64, text: &'a [u8] },
-    Time { nanos: u64 },
-    Meta { key: &'a [u8], value: &'a [u8] },
-    Exit { kind: u8, code: i64 },
-    Gap { reason: &'a [u8] },
-    Bookmark { name: &'a [u8] },
-    Child { pid: u64, number: u64, how: &'a [u8] },
-    Output { stream: u8, data: &'a [u8] },
-    Audit { name: &'a [u8], args: Vec<Value<'a>> },
-    Alloc { domain: u8, address: u64, size: u64 },
-    Free { domain: u8, address: u64 },
-    Realloc { domain: u8, old: u64, new: u64, size: u64 },
-    Segment { activations: u64, stops: u64, lines: u64, nanos: u64 },
+    Source {
+        filename: &'a [u8],
+        part: u64,
+        text: &'a [u8],
+    },
+    Time {
+        nanos: u64,
+    },
+    Meta {
+        key: &'a [u8],
+        value: &'a [u8],
+    },
+    Exit {
+        kind: u8,
+        code: i64,
+    },
+    Gap {
+        reason: &'a [u8],
+    },
+    Bookmark {
+        name: &'a [u8],
+    },
+    Child {
+        pid: u64,
+        number: u64,
+        how: &'a [u8],
+    },
+    Output {
+        stream: u8,
+        data: &'a [u8],
+    },
+    Audit {
+        name: &'a [u8],
+        args: Vec<Value<'a>>,
+    },
+    Alloc {
+        domain: u8,
+        address: u64,
+        size: u64,
+    },
+    Free {
+        domain: u8,
+        address: u64,
+    },
+    Realloc {
+        domain: u8,
+        old: u64,
+        new: u64,
+        size: u64,
+    },
+    Segment {
+        activations: u64,
+        stops: u64,
+        lines: u64,
+        nanos: u64,
+    },
+    /// Something ran at least once, in a recording of coverage only (`op::SEEN`).
+    Seen {
+        code: u64,
+        from: i64,
+        lines: Vec<i64>,
+    },
     Frame(Box<FrameDef<'a>>),
-    Object { id: u64, kind: Kind, class: u64, parts: Vec<Part<'a>> },
-    Replace { id: u64, parts: Vec<Part<'a>> },
-    SeqSet { id: u64, index: u64, value: Value<'a> },
-    SeqSplice { id: u64, start: u64, deleted: u64, inserted: Vec<Value<'a>> },
-    SeqAppend { id: u64, value: Value<'a> },
-    SeqRemove { id: u64, value: Value<'a> },
-    MapSet { id: u64, key: Value<'a>, value: Value<'a> },
-    MapDel { id: u64, key: Value<'a> },
-    Clear { id: u64 },
-    AttrSet { id: u64, key: Value<'a>, value: Value<'a> },
-    AttrDel { id: u64, key: Value<'a> },
-    FieldSet { id: u64, key: Value<'a>, value: Value<'a> },
-    ScalarSet { id: u64, value: Value<'a> },
-    BlobSplice { id: u64, start: u64, deleted: u64, data: &'a [u8] },
-    Death { id: u64 },
-    Unknown { id: u64, reason: Reason },
+    Object {
+        id: u64,
+        kind: Kind,
+        class: u64,
+        parts: Vec<Part<'a>>,
+    },
+    Replace {
+        id: u64,
+        parts: Vec<Part<'a>>,
+    },
+    SeqSet {
+        id: u64,
+        index: u64,
+        value: Value<'a>,
+    },
+    SeqSplice {
+        id: u64,
+        start: u64,
+        deleted: u64,
+        inserted: Vec<Value<'a>>,
+    },
+    SeqAppend {
+        id: u64,
+        value: Value<'a>,
+    },
+    SeqRemove {
+        id: u64,
+        value: Value<'a>,
+    },
+    MapSet {
+        id: u64,
+        key: Value<'a>,
+        value: Value<'a>,
+    },
+    MapDel {
+        id: u64,
+        key: Value<'a>,
+    },
+    Clear {
+        id: u64,
+    },
+    AttrSet {
+        id: u64,
+        key: Value<'a>,
+        value: Value<'a>,
+    },
+    AttrDel {
+        id: u64,
+        key: Value<'a>,
+    },
+    FieldSet {
+        id: u64,
+        key: Value<'a>,
+        value: Value<'a>,
+    },
+    ScalarSet {
+        id: u64,
+        value: Value<'a>,
+    },
+    BlobSplice {
+        id: u64,
+        start: u64,
+        deleted: u64,
+        data: &'a [u8],
+    },
+    Death {
+        id: u64,
+    },
+    Unknown {
+        id: u64,
+        reason: Reason,
+    },
 }
 
 /// Reads events one after the other from a slice.
@@ -507,6 +652,12 @@ impl<'a> EventReader<'a> {
                 nanos: self.uv()?,
             },
             op::FRAME => Event::Frame(Box::new(self.frame()?)),
+            op::SEEN => {
+                let (code, from) = (self.uv()?, self.sv()?);
+                let count = self.count()?;
+                let lines = (0..count).map(|_| self.sv()).collect::<Result<_>>()?;
+                Event::Seen { code, from, lines }
+            }
             op::OBJECT => {
                 let id = self.uv()?;
                 let offset = self.offset;

@@ -1,6 +1,8 @@
 //! A code object's location and exception tables (`Objects/locations.md`,
 //! `Objects/exception_handling_notes.txt` in CPython's sources; same format 3.11 to 3.13).
 
+use std::ops::Range;
+
 /// The line of each code unit; `NO_LINE` where there is none.
 pub const NO_LINE: i32 = -1;
 
@@ -62,9 +64,10 @@ fn signed(table: &[u8], at: usize) -> (i32, usize) {
     (if value & 1 == 1 { -magnitude } else { magnitude }, next)
 }
 
-/// The targets (code units) of the handlers in `co_exceptiontable`.
-pub fn handlers(table: &[u8]) -> Vec<usize> {
-    let mut targets = Vec::new();
+/// The handlers in `co_exceptiontable`: the code units that each is for, and where it
+/// begins.
+pub fn handlers(table: &[u8]) -> Vec<(Range<usize>, usize)> {
+    let mut handlers = Vec::new();
     let mut at = 0;
     while at < table.len() {
         let mut entry = [0usize; 4];
@@ -79,7 +82,7 @@ pub fn handlers(table: &[u8]) -> Vec<usize> {
             }
             *field = value;
         }
-        targets.push(entry[2]);
+        handlers.push((entry[0]..entry[0] + entry[1], entry[2]));
     }
-    targets
+    handlers
 }

@@ -80,3 +80,18 @@ pub const fn jump(opcode: u8) -> i32 {
         _ => 0,
     }
 }
+
+/// Whether a jump has no other way.
+pub const fn is_always_jump(opcode: u8) -> bool {
+    matches!(opcode, 77..=79)
+}
+
+/// Whether an instruction leaves the code object with a value.
+pub const fn is_return(opcode: u8) -> bool {
+    matches!(opcode, 36 | 103)
+}
+
+/// Whether an instruction raises.
+pub const fn is_raise(opcode: u8) -> bool {
+    matches!(opcode, 101 | 102)
+}

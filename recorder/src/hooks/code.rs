@@ -33,6 +33,9 @@ pub const IS_YIELD: u8 = 64;
 /// (CPython compares with the line of the instruction that ran before).
 pub const UNLINED: u8 = 128;
 
+/// The code units that a handler is for, and where it begins.
+type Handler = (std::ops::Range<usize>, usize);
+
 /// One code unit.
 #[derive(Clone, Copy)]
 pub struct Unit {
@@ -78,6 +81,12 @@ pub struct CodeInfo {
     pub slot_count: u16,
     /// Slots that are bound at the call: parameters, cells and free variables.
     pub entry_slots: Vec<u16>,
+    /// Of each code unit that is a fork or starts a line: one more than the first way that was seen from
+    /// there; 0 if none was. Only in recordings of coverage.
+    pub ways: Vec<u32>,
+    /// Lines that lead on in several ways without a fork, sorted, once somebody has asked for them.
+    #[cfg(Py_3_12)]
+    pub other_forks: Option<Box<[u32]>>,
     /// (globals object id, code id) pairs that were announced.
     definitions: Vec<(u64, u64)>,
     /// The stream they were announced in.
@@ -186,6 +195,9 @@ impl CodeInfo {
             arg_count: args as u16,
             slot_count: kinds.len() as u16,
             entry_slots,
+            ways: Vec::new(),
+            #[cfg(Py_3_12)]
+            other_forks: None,
             definitions: Vec::new(),
             stream: 0,
         };
@@ -195,7 +207,7 @@ impl CodeInfo {
 
     /// Marks line starts as CPython's `initialize_lines` (`Python/instrumentation.c`) does, and
     /// collects what each line stores.
-    fn mark(&mut self, bytes: &[u8], lines: &[i32], handlers: &[usize]) {
+    fn mark(&mut self, bytes: &[u8], lines: &[i32], handlers: &[Handler]) {
         let count = lines.len();
         let mut by_line: FxHashMap<i32, u32> = FxHashMap::default();
         let mut unlined = Vec::new();
@@ -249,7 +261,7 @@ impl CodeInfo {
             at = next;
             start = next;
         }
-        for target in handlers {
+        for (_, target) in handlers {
             self.target(*target as i64, lines);
         }
         for (unit, line) in self.units.iter_mut().zip(lines) {
@@ -348,6 +360,7 @@ impl CodeInfo {
         if self.stream != stream {
             self.stream = stream;
             self.definitions.clear();
+            self.ways.clear();
         }
         for (known, id) in &self.definitions {
             if *known == globals {

@@ -43,6 +43,20 @@ pub unsafe fn tell(rec: &mut Recorder, code: Code, filename: &[u8]) {
     }
 }
 
+/// The lines of the code objects in the constants of one.
+///
+/// # Safety
+/// `code` must be alive; needs the GIL.
+#[cfg(Py_3_12)]
+pub unsafe fn inner_lines(code: Code) -> Vec<u32> {
+    // SAFETY: promised by the caller; the constants are an exact tuple.
+    unsafe {
+        let constants = tuple_items(rd(code.0, CODE_CONSTS)).iter();
+        let codes = constants.filter(|c| ffi::Py_TYPE(**c) == &raw mut ffi::PyCode_Type);
+        codes.flat_map(|constant| lines_of(Code(*constant))).collect()
+    }
+}
+
 /// The lines of a code object and of those in its constants, sorted.
 unsafe fn lines_of(code: Code) -> Vec<u32> {
     let mut all = Vec::new();

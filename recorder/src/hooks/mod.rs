@@ -9,6 +9,7 @@ mod executable;
 pub mod frames;
 #[cfg(Py_3_12)]
 pub mod monitoring;
+pub mod seen;
 #[cfg(not(Py_3_12))]
 pub mod settrace;
 pub mod threads;
@@ -20,11 +21,15 @@ pub mod threads;
 ///
 /// # Safety
 /// Needs the GIL and a recorder in place.
-pub unsafe fn install() -> Result<(), &'static str> {
+pub unsafe fn install(detail: crate::start::Detail) -> Result<(), &'static str> {
     #[cfg(Py_3_12)]
     // SAFETY: promised by the caller.
-    return unsafe { monitoring::install() };
+    return unsafe { monitoring::install(detail) };
     #[cfg(not(Py_3_12))]
-    // SAFETY: promised by the caller.
-    return unsafe { settrace::install() };
+    {
+        // Its trace function asks the recorder what is wanted.
+        let _ = detail;
+        // SAFETY: promised by the caller.
+        unsafe { settrace::install() }
+    }
 }

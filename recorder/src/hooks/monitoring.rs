@@ -8,10 +8,12 @@
 use super::callable;
 use super::code::{AFTER_RESUME, CELL_STORE, IS_SEND, KEEP, START, UNLINED};
 use super::frames::{self, Entry, Exit};
+use super::seen;
 use crate::cpython::{Code, Frame, Thread};
 use crate::guard::guarded;
 use crate::process::wrap::Gil;
 use crate::rec::{Recorder, recorder};
+use crate::start::Detail;
 use pyo3_ffi::{
     Py_DECREF, Py_None, PyErr_Clear, PyLong_AsLong, PyLong_FromLong, PyObject,
     PyObject_GetAttrString, PySys_GetObject,
@@ -168,6 +170,65 @@ callbacks! {
     }
 }
 
+macro_rules! once {
+    ($($name:ident($rec:ident, $args:ident) $body:block)*) => {
+        $(unsafe extern "C" fn $name(
+            _: *mut PyObject,
+            $args: Args,
+            _: usize,
+            _: *mut PyObject,
+        ) -> *mut PyObject {
+            let $rec = recorder();
+            if $rec.is_null() {
+                return none();
+            }
+            // SAFETY: the interpreter passes code and offset or line; numbers are ints.
+            let done = guarded(true, || unsafe { $body });
+            if done { disable() } else { none() }
+        })*
+    };
+}
+
+// Callbacks of a recording of coverage: true where nothing more is to learn.
+once! {
+    seen_start(rec, args) {
+        seen::start(rec, Code(*args));
+        true
+    }
+    // LINE events would search the line of each from the start of the code.
+    seen_instruction(rec, args) {
+        seen::instruction(rec, Code(*args), PyLong_AsLong(*args.add(1)) as usize / 2);
+        true
+    }
+    seen_line_with_ways(rec, args) {
+        let line = PyLong_AsLong(*args.add(1)) as i32;
+        seen::line(rec, Code(*args), line);
+        let frame = running(rec);
+        frame.0.is_null() || frame.code().0 != *args || seen::goes_on(rec, frame, line)
+    }
+    seen_return(rec, args) {
+        seen::left(rec, Code(*args), PyLong_AsLong(*args.add(1)) as usize / 2);
+        true
+    }
+    seen_branch(rec, args) {
+        let (from, to) = (PyLong_AsLong(*args.add(1)), PyLong_AsLong(*args.add(2)));
+        seen::branch(rec, Code(*args), from as usize / 2, to as usize / 2)
+    }
+    seen_raise(rec, args) {
+        let at = PyLong_AsLong(*args.add(1)) as usize / 2;
+        seen::raised(rec, running(rec), Code(*args), at, *args.add(2));
+        false
+    }
+    seen_handled(rec, args) {
+        seen::handled(rec, Code(*args), PyLong_AsLong(*args.add(1)) as usize / 2);
+        false
+    }
+    seen_unwind(rec, args) {
+        seen::left(rec, Code(*args), PyLong_AsLong(*args.add(1)) as usize / 2);
+        false
+    }
+}
+
 /// What was registered, to move it to another tool id.
 #[derive(Clone, Copy)]
 struct Tool {
@@ -227,6 +288,9 @@ impl Tool {
         // SAFETY: promised by `install`.
         unsafe {
             for (event, callback) in self.callbacks {
+                if callback.is_null() {
+                    continue;
+                }
                 call(self.register_callback, &[number(self.id), number(event), callback])?;
             }
             call(self.set_events, &[number(self.id), number(self.mask)])
@@ -241,7 +305,7 @@ impl Tool {
 ///
 /// # Safety
 /// Needs the GIL and a recorder in place.
-pub unsafe fn install() -> Result<(), &'static str> {
+pub unsafe fn install(detail: Detail) -> Result<(), &'static str> {
     // SAFETY: plain C API calls; every error is cleared.
     unsafe {
         let monitoring = PySys_GetObject(c"monitoring".as_ptr());
@@ -251,7 +315,7 @@ pub unsafe fn install() -> Result<(), &'static str> {
         let events = attribute(monitoring, c"events")?;
         *DISABLE.0.get() = attribute(monitoring, c"DISABLE")?;
         let kind = callable::new_type();
-        let functions: [(&CStr, pyo3_ffi::vectorcallfunc); 9] = [
+        const ALL: [(&CStr, pyo3_ffi::vectorcallfunc); 9] = [
             (c"PY_START", py_start),
             (c"PY_RESUME", py_resume),
             (c"PY_THROW", py_throw),
@@ -262,6 +326,21 @@ pub unsafe fn install() -> Result<(), &'static str> {
             (c"STOP_ITERATION", raise),
             (c"INSTRUCTION", instruction),
         ];
+        let functions: &[(&CStr, pyo3_ffi::vectorcallfunc)] = match detail {
+            Detail::Full => &ALL,
+            Detail::Coverage { branch: false } => {
+                &[(c"PY_START", seen_start), (c"INSTRUCTION", seen_instruction)]
+            }
+            Detail::Coverage { branch: true } => &[
+                (c"PY_START", seen_start),
+                (c"LINE", seen_line_with_ways),
+                (c"PY_RETURN", seen_return),
+                (c"BRANCH", seen_branch),
+                (c"RAISE", seen_raise),
+                (c"EXCEPTION_HANDLED", seen_handled),
+                (c"PY_UNWIND", seen_unwind),
+            ],
+        };
         // The program may replace what it finds in `sys.monitoring`: the functions are kept.
         let mut tool = Tool {
             id: 0,
@@ -274,7 +353,7 @@ pub unsafe fn install() -> Result<(), &'static str> {
         };
         for (place, (name, function)) in tool.callbacks.iter_mut().zip(functions) {
             let event = attribute(events, name)?;
-            *place = (PyLong_AsLong(event), callable::make(kind, function));
+            *place = (PyLong_AsLong(event), callable::make(kind, *function));
             Py_DECREF(event);
             tool.mask |= place.0;
         }

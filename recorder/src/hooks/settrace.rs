@@ -7,12 +7,14 @@
 
 use super::code::{FIRST_RESUME, IS_YIELD};
 use super::frames::{self, Entry, Exit};
+use super::seen::{self, Traced};
 use crate::cpython::objects::{DICT_VERSION, Obj, rd, tuple_items};
 use crate::cpython::version as v;
 use crate::cpython::{Frame, field, thread_state};
 use crate::guard::{call_original, guarded};
 use crate::process::wrap::{self, Gil};
 use crate::rec::{Recorder, recorder};
+use crate::start::Detail;
 use pyo3_ffi::{
     METH_O, METH_VARARGS, Py_AddPendingCall, Py_TYPE, PyCFunction, PyDict_Type,
     PyInterpreterState_Main, PyInterpreterState_ThreadHead, PyObject, PyThreadState,
@@ -54,7 +56,13 @@ unsafe extern "C" fn trace(
             return theirs.map_or(0, |function| function(object, frame_object, what, arg));
         }
         if what <= RETURN {
-            guarded((), || record(rec, frame_object, what, arg));
+            guarded((), || match (*rec).detail {
+                Detail::Full => record(rec, frame_object, what, arg),
+                Detail::Coverage { branch } => {
+                    let frame = Frame(field(frame_object, v::FRAMEOBJECT_FRAME));
+                    seen::traced(rec, frame, Traced::new(what, arg), branch);
+                }
+            });
         }
         if (*THEIRS.get()).is_empty() && (*LINES_OFF.get()).is_empty() {
             return 0;

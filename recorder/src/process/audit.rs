@@ -8,6 +8,7 @@ use super::{children, exit, wrap};
 use crate::cpython::objects::{Chars, chars, tuple_items};
 use crate::guard::guarded;
 use crate::rec::{Recorder, recorder};
+use crate::start::Detail;
 use crate::values::{Val, prepare};
 use moviola_format::event::{Sink, op};
 use pyo3_ffi::{Py_TYPE, PyObject, PyTuple_Type, PyUnicode_Type};
@@ -58,6 +59,10 @@ unsafe fn told(rec: *mut Recorder, name: *const c_char, args: *mut PyObject) {
         if name == b"cpython.PyInterpreterState_Clear" || name == b"cpython._PySys_ClearAuditHooks"
         {
             exit::finish();
+            return;
+        }
+        if (*rec).detail != Detail::Full {
+            act(rec, name, args);
             return;
         }
         (*rec).enter();
@@ -135,6 +140,7 @@ unsafe fn act(rec: *mut Recorder, name: &[u8], args: &[*mut PyObject]) {
                 if let Some(module) = args.first().copied()
                     && Py_TYPE(module) == &raw mut PyUnicode_Type
                     && let Chars::Ascii(name) = chars(module)
+                    && (*rec).detail == Detail::Full
                 {
                     crate::values::watch::expect(rec, name);
                 }
@@ -187,10 +193,12 @@ const INTERPRETERS_GAP: &str = "sub-interpreters, if the program makes any, are 
 
 /// Code is about to come that may change objects by neither slot nor method.
 unsafe fn foreign_code(rec: *mut Recorder) {
-    if !FOREIGN.get() {
-        FOREIGN.set(true);
-        // SAFETY: the recorder is alive.
-        unsafe { (*rec).gap(FOREIGN_GAP) };
+    // SAFETY: the recorder is alive.
+    unsafe {
+        if !FOREIGN.get() && (*rec).detail == Detail::Full {
+            FOREIGN.set(true);
+            (*rec).gap(FOREIGN_GAP);
+        }
     }
 }
 

@@ -102,6 +102,10 @@ unsafe fn last_facts(rec: *mut Recorder) {
     // SAFETY: the recorder is alive and used by nobody else meanwhile.
     unsafe {
         (*rec).enter();
+        #[cfg(Py_3_12)]
+        if (*rec).detail != crate::start::Detail::Full {
+            crate::hooks::seen::finish(rec);
+        }
         let unseen = crate::values::unseen_allocations();
         if unseen > 0 {
             // Raw-domain calls of threads without the GIL, which must not touch the stream.

@@ -4,6 +4,7 @@
 use super::source;
 use crate::cpython::objects::{list_items, rd};
 use crate::rec::Recorder;
+use crate::start::Detail;
 use crate::values::scalars::utf8;
 use moviola_format::family::hex;
 use pyo3_ffi::{Py_TYPE, PyList_Type, PyObject, PySys_GetObject, PyUnicode_Type};
@@ -32,6 +33,14 @@ pub unsafe fn announce(rec: &mut Recorder) {
     source::begin(&cwd);
     let cwd = OsStr::from_bytes(&cwd).to_string_lossy().into_owned();
     rec.meta("format", "1");
+    rec.meta(
+        "detail",
+        match rec.detail {
+            Detail::Full => "full",
+            Detail::Coverage { branch: false } => "coverage",
+            Detail::Coverage { branch: true } => "coverage,branch",
+        },
+    );
     rec.meta("moviola", env!("CARGO_PKG_VERSION"));
     rec.meta("implementation", "cpython");
     rec.meta("python", version.split(' ').next().unwrap_or_default());

@@ -17,7 +17,7 @@ pub mod tools;
 pub mod wrap;
 
 use crate::rec::Recorder;
-use crate::start::Options;
+use crate::start::{Detail, Options};
 
 /// Installs everything that concerns the process as a whole.
 ///
@@ -27,12 +27,14 @@ use crate::start::Options;
 /// # Safety
 /// Needs the GIL, in the main thread, and a recorder in place.
 #[allow(unsafe_code)]
-pub unsafe fn install(rec: *mut Recorder, _options: Options) -> Result<(), &'static str> {
+pub unsafe fn install(rec: *mut Recorder, options: Options) -> Result<(), &'static str> {
     // SAFETY: promised by the caller.
     unsafe {
         wrap::begin();
         exit::begin();
-        output::install(rec);
+        if options.detail == Detail::Full {
+            output::install(rec);
+        }
         children::install(rec);
         exit::install(rec);
         #[cfg(Py_3_12)]

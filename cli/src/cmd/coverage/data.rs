@@ -1,5 +1,6 @@
 //! The data file of coverage.py 7: SQLite, schema 7 (`coverage/sqldata.py`).
 
+use super::sources::Sources;
 use crate::args::CoverageArgs;
 use crate::failure::{Failure, Outcome, USAGE};
 use moviola_replayer::report::coverage::{Measured, Settings, numbits};
@@ -28,6 +29,7 @@ pub fn run<'f>(
     args: &CoverageArgs,
     settings: &Settings,
     measured: &Measured,
+    sources: &Sources,
     never: impl Iterator<Item = &'f str>,
     here: &Path,
 ) -> Outcome {
@@ -41,11 +43,20 @@ pub fn run<'f>(
         below.and_then(Path::to_str).unwrap_or(file).to_owned()
     };
     let never: Vec<String> = never.map(name).collect();
+    let mut measured = measured.clone();
+    for (file, contexts) in &mut measured.files {
+        if contexts.values().any(|executed| !executed.ways.is_empty()) {
+            let lines = sources.lines(file);
+            for executed in contexts.values_mut() {
+                *executed = executed.resolved(&lines);
+            }
+        }
+    }
     // Complete or not at all: written beside, then put in its place.
     let mut beside = path.clone().into_os_string();
     beside.push(format!(".new-{}", std::process::id()));
     let new = PathBuf::from(beside);
-    let written = write(&new, measured, &never, &name, settings.branch)
+    let written = write(&new, &measured, &never, &name, settings.branch)
         .map_err(|error| error.to_string())
         .and_then(|()| std::fs::rename(&new, &path).map_err(|error| error.to_string()));
     written.map_err(|error| {

@@ -33,6 +33,7 @@ pub fn run(args: &CoverageArgs) -> Outcome {
     for path in &args.traces {
         let trace = open::trace(path)?;
         warn_of_gaps(path, &trace);
+        check_detail(path, &trace, &settings)?;
         let files = choice.files(&trace);
         measured.add(&trace, &files, contexts).map_err(|error| open::failure(path, &error))?;
         sources.add(&trace, &files);
@@ -41,7 +42,7 @@ pub fn run(args: &CoverageArgs) -> Outcome {
     #[cfg(feature = "coverage-data")]
     if args.format == CoverageFormat::Coverage {
         let files = never.iter().map(|(file, _)| file.as_str());
-        return data::run(args, &settings, &measured, files, &here);
+        return data::run(args, &settings, &measured, &sources, files, &here);
     }
     sources.warn_of_changes();
     let files = analyses(&settings, &measured, &sources, never, &here)?;
@@ -235,6 +236,22 @@ fn falls_short(percent: f64, settings: &Settings) -> bool {
 fn decimals(number: f64) -> usize {
     let text = number.to_string();
     text.split_once('.').map_or(0, |(_, decimals)| decimals.len())
+}
+
+/// What a recording of coverage lacks is said.
+fn check_detail(path: &Path, trace: &Trace, settings: &Settings) -> Result<(), Failure> {
+    if !open::is_coverage(trace) {
+        return Ok(());
+    }
+    let shown = path.display();
+    if settings.branch && open::Facts::of(trace).get("detail") == "coverage" {
+        return Err(Failure::usage(format!(
+            "`{shown}` has no branches: it was recorded with --detail coverage and without --branch"
+        )));
+    }
+    let lacks = if settings.contexts { "hit counts and no contexts" } else { "hit counts" };
+    ui::warn(&format!("`{shown}` was recorded with --detail coverage: it has no {lacks}"));
+    Ok(())
 }
 
 fn warn_of_gaps(path: &Path, trace: &Trace) {

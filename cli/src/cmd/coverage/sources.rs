@@ -2,7 +2,7 @@
 
 use crate::ui;
 use moviola_format::read::{Trace, decoded};
-use moviola_replayer::report::coverage::code::{Code, Patterns};
+use moviola_replayer::report::coverage::code::{Code, Lines, Patterns, logical_lines};
 use moviola_replayer::report::coverage::{Choice, Measured};
 use moviola_replayer::report::executable_lines;
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,6 +74,14 @@ impl Sources {
     /// The text of a recorded file.
     pub fn get(&self, file: &str) -> Option<Source> {
         self.files.get(file).cloned()
+    }
+
+    /// The logical lines of a recorded file; each line by itself if the text is not known.
+    pub fn lines(&self, file: &str) -> Lines {
+        self.files
+            .get(file)
+            .map(|source| logical_lines(&decoded(&source.bytes)))
+            .unwrap_or_default()
     }
 
     /// A text of which no recording says anything.

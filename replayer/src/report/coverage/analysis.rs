@@ -27,6 +27,8 @@ pub struct Analysis {
     pub moves: BTreeMap<Move, Made>,
     /// Whether moves count.
     pub branch: bool,
+    /// Whether hits and times say how often, not only whether: a recording of coverage does not.
+    pub exact: bool,
 }
 
 /// The sets that are counted.
@@ -135,6 +137,7 @@ impl Analysis {
         executed: &Executed,
         branch: bool,
     ) -> Self {
+        let executed = &executed.resolved(&code.lines);
         let hits = hits(&code, executed);
         let mut in_contexts: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
         for (context, executed) in contexts.iter().filter(|(context, _)| !context.is_empty()) {
@@ -166,7 +169,20 @@ impl Analysis {
                 *entries.entry(first).or_default() += made.count;
             }
         }
-        Self { file, name, code, hits, contexts: in_contexts, entries, counted, moves, branch }
+        // Such a recording says of no move when it was made first.
+        let exact = executed.moves.values().all(|made| made.first.is_some());
+        Self {
+            file,
+            name,
+            code,
+            hits,
+            contexts: in_contexts,
+            entries,
+            counted,
+            moves,
+            branch,
+            exact,
+        }
     }
 
     /// How often a statement ran.
@@ -339,9 +355,8 @@ fn hits(code: &Code, executed: &Executed) -> BTreeMap<u32, Made> {
             continue;
         }
         let again = from != to && code.lines.first_of_end(*from) == i64::from(first);
-        let known = hits.entry(first).or_insert(Made { count: 0, first: made.first });
-        known.count += if again { 0 } else { made.count };
-        known.first = known.first.min(made.first);
+        let known = hits.entry(first).or_insert(Made { count: 0, first: None });
+        known.add(Made { count: if again { 0 } else { made.count }, ..*made });
     }
     // A forked child may begin in the middle of a statement.
     for made in hits.values_mut() {
@@ -370,9 +385,8 @@ fn made(code: &Code, executed: &Executed) -> BTreeMap<Move, Made> {
             way.1 = *only;
         }
         let Some(way) = shown(way) else { continue };
-        let known = all.entry(way).or_insert(Made { count: 0, ..*times });
-        known.count += times.count;
-        known.first = known.first.min(times.first);
+        let known = all.entry(way).or_insert(Made { count: 0, first: None });
+        known.add(*times);
     }
     all
 }

@@ -4,9 +4,10 @@
 //! at minus its first line and ends there, also when an exception ends it; a resumed one goes on from
 //! where it stood.
 
-use super::code::Move;
+use super::code::{Lines, Move};
 use crate::machine::{Machine, StopKind};
 use crate::steps::Steps;
+use crate::timeline::meta_of;
 use moviola_format::event::{Event, Value};
 use moviola_format::read::{Trace, TraceError};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -17,8 +18,17 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Made {
     /// Times.
     pub count: u64,
-    /// The first time: number of the trace among those measured, and stop.
-    pub first: (usize, u64),
+    /// The first time: number of the trace among those measured, and stop. `None` if a recording of
+    /// coverage says only that it was made.
+    pub first: Option<(usize, u64)>,
+}
+
+impl Made {
+    /// Takes more times in.
+    pub fn add(&mut self, more: Self) {
+        self.count += more.count;
+        self.first = [self.first, more.first].into_iter().flatten().min();
+    }
 }
 
 /// What ran in one file and context.
@@ -26,6 +36,9 @@ pub struct Made {
 pub struct Executed {
     /// The moves; minus a code object's first line is its outside.
     pub moves: BTreeMap<Move, Made>,
+    /// Ways of which only the lines are known that came one after the other: the move is to the first
+    /// that is not of the same statement.
+    pub ways: BTreeSet<(i64, Vec<i64>)>,
 }
 
 impl Executed {
@@ -40,9 +53,20 @@ impl Executed {
     }
 
     fn add(&mut self, made: Move, more: Made) {
-        let known = self.moves.entry(made).or_insert(Made { count: 0, ..more });
-        known.count += more.count;
-        known.first = known.first.min(more.first);
+        self.moves.entry(made).or_insert(Made { count: 0, ..more }).add(more);
+    }
+
+    /// The same, with all ways as moves between the statements of a text.
+    #[must_use]
+    pub fn resolved(&self, lines: &Lines) -> Self {
+        let mut all = Self { moves: self.moves.clone(), ways: BTreeSet::new() };
+        for (from, way) in &self.ways {
+            let own = lines.first_of_end(*from);
+            if let Some(to) = way.iter().find(|to| lines.first_of_end(**to) != own) {
+                all.add((*from, *to), Made { count: 1, first: None });
+            }
+        }
+        all
     }
 }
 
@@ -64,6 +88,7 @@ impl Measured {
             for (made, times) in &executed.moves {
                 all.add(*made, *times);
             }
+            all.ways.extend(executed.ways.iter().cloned());
         }
         all
     }
@@ -91,6 +116,12 @@ impl Measured {
             begun: FxHashSet::default(),
             context: 0,
         };
+        if meta_of(trace, "detail").starts_with("coverage") {
+            // A code object is there because it ran.
+            for code in 0..trace.codes().len() as u64 {
+                self.entry(files, code, "");
+            }
+        }
         let mut names = vec![String::new()];
         for block in 0..trace.block_count() {
             let first = trace.bounds(block).first_stop;
@@ -105,6 +136,18 @@ impl Measured {
                             names.len() - 1
                         });
                 }
+                if let Event::Seen { code, from, lines } = event {
+                    let Some(executed) = self.entry(files, code, "") else { continue };
+                    match lines[..] {
+                        [line] if line == from || from < 0 || line < 0 => {
+                            executed.add((from, line), Made { count: 1, first: None });
+                        }
+                        _ => {
+                            executed.ways.insert((from, lines));
+                        }
+                    }
+                    continue;
+                }
                 if pass.event(&event, stop) {
                     stop += 1;
                 }
@@ -115,7 +158,7 @@ impl Measured {
         }
         for ((context, code, from, to), (count, first)) in pass.made {
             if let Some(executed) = self.entry(files, code, &names[context]) {
-                executed.add((from, to), Made { count, first: (number, first) });
+                executed.add((from, to), Made { count, first: Some((number, first)) });
             }
         }
         Ok(())

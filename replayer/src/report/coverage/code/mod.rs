@@ -104,6 +104,16 @@ impl Code {
     }
 }
 
+/// The logical lines of a text; each line by itself if it is too large.
+#[must_use]
+pub fn logical_lines(text: &str) -> Lines {
+    let found = with_room(text, |text| {
+        let text = normal(text);
+        Lines::new(&text, parse_unchecked(&text, ParseOptions::from(Mode::Module)).tokens())
+    });
+    found.unwrap_or_default()
+}
+
 /// The first lines of functions that have decorators.
 #[must_use]
 pub fn decorated_functions(text: &str) -> BTreeSet<u32> {

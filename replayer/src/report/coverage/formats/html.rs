@@ -105,7 +105,7 @@ fn source(at: usize, file: &Analysis, many: bool, out: &mut String) {
     let counted = &file.counted;
     let missing = counted.missing();
     let ways = counted.missing_branches();
-    let stats = counted.branch_stats();
+    let (stats, gone) = (counted.branch_stats(), counted.executed_branches());
     let _ = write!(out, "<details id=\"f{at}\"><summary>{}</summary>\n<ol>\n", escaped(&file.name));
     for (number, text) in (1_u32..).zip(python_lines(&file.code.text)) {
         let first = file.code.lines.first(number);
@@ -128,9 +128,13 @@ fn source(at: usize, file: &Analysis, many: bool, out: &mut String) {
         let made = file.hits.get(&number).filter(|_| counted.statements.contains(&number));
         match made {
             Some(made) => {
-                let (trace, stop) = made.first;
-                let of = if many { format!("{}", trace + 1) } else { String::new() };
-                let _ = write!(out, "<i>{}</i><b title=\"first run\">{of}@{stop}</b>", made.count);
+                let at = made.first.map(|(trace, stop)| {
+                    let of = if many { (trace + 1).to_string() } else { String::new() };
+                    format!("{of}@{stop}")
+                });
+                let count = if file.exact { made.count.to_string() } else { "ran".to_owned() };
+                let at = at.unwrap_or_default();
+                let _ = write!(out, "<i>{count}</i><b title=\"first run\">{at}</b>");
             }
             None if missing.contains(&number) => out.push_str("<i>0</i><b></b>"),
             None => out.push_str("<i></i><b></b>"),
@@ -138,12 +142,12 @@ fn source(at: usize, file: &Analysis, many: bool, out: &mut String) {
         let _ = write!(out, "<pre>{}</pre>", escaped(text));
         if let Some((all, taken)) = stats.get(&number).filter(|_| !missing.contains(&number)) {
             let from = i64::from(number);
-            let gone = counted.executed_branches();
             let _ = write!(out, "<details class=\"w\"><summary>{taken}/{all}</summary>");
             for to in gone.get(&number).into_iter().flatten() {
                 let way = (from, *to);
-                let _ =
-                    write!(out, "<p>{}: {}</p>", escaped(&file.code.action(way)), file.times(way));
+                let times =
+                    if file.exact { file.times(way).to_string() } else { "done".to_owned() };
+                let _ = write!(out, "<p>{}: {times}</p>", escaped(&file.code.action(way)));
             }
             for to in missing_ways.into_iter().flatten() {
                 let _ = write!(

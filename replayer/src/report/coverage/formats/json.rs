@@ -29,9 +29,10 @@ pub fn json(files: &[Analysis], settings: &Settings, version: &str, now: &str) -
 
 fn one(file: &Analysis, settings: &Settings) -> Value {
     let mut report = counted(file, &file.counted, settings);
-    let hits: BTreeMap<String, u64> =
-        file.hits.iter().map(|(line, made)| (line.to_string(), made.count)).collect();
-    report.insert("hits".to_owned(), json!(hits));
+    if file.exact {
+        let hits = file.hits.iter().map(|(line, made)| (line.to_string(), made.count));
+        report.insert("hits".to_owned(), json!(hits.collect::<BTreeMap<String, u64>>()));
+    }
     for (kind, name) in [(Kind::Function, "functions"), (Kind::Class, "classes")] {
         report.insert(name.to_owned(), regions(file, kind, settings));
     }
