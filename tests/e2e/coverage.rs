@@ -110,7 +110,13 @@ fn programs_have_the_coverage_that_coverage_py_measures() {
         theirs("want", "want.json", &name);
         theirs("got", "got.json", &name);
         ours(&["--format", "json", "--include", &name, "-o", "own.json"]);
-        for got in ["got.json", "own.json"] {
+        // What is recorded with nothing else says the same.
+        let detail = ["record", "--detail", "coverage", "--branch", "--python", &exe];
+        place.run(&[&detail[..], &["-o", "t.moviola", &name]].concat());
+        ours(&["--format", "json", "--include", &name, "-o", "seen.json"]);
+        ours(&["--format", "coverage", "-o", "got"]);
+        theirs("got", "seen2.json", &name);
+        for got in ["got.json", "own.json", "seen.json", "seen2.json"] {
             let done = live(&["look.py", "want.json", got]);
             assert_eq!(done.code, 0, "{program} {got}: {done:?}");
         }
@@ -479,4 +485,62 @@ fn the_standard_library_has_the_statements_and_branches_that_coverage_py_sees() 
     // The harness shows what a test writes to its own standard error.
     let text = format!("as coverage.py sees them: {share}");
     let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+}
+
+#[test]
+fn recordings_of_coverage_only_say_what_they_lack() {
+    let place = Place::new();
+    place.write("p.py", PROGRAM);
+    let code = "\
+import os, threading
+def f(n):
+    if n:
+        return 1
+    return 2
+def child():
+    f(0)
+    os._exit(0)
+if os.fork() == 0:
+    child()
+os.wait()
+thread = threading.Thread(target=f, args=(1,))
+thread.start()
+thread.join()
+";
+    place.write("q.py", code);
+    let record = |args: &[&str]| {
+        let python = python();
+        place.run(&[&["record", "--python", &python, "-o", "t.moviola"], args].concat())
+    };
+    let run = |args: &[&str]| place.run(args);
+    let plain = place.plain(&["p.py"]);
+    let done = record(&["--detail", "coverage", "p.py"]);
+    assert_eq!((&plain.out, &plain.err, plain.code), (&done.out, &done.err, done.code));
+    let done = run(&["coverage", "--format", "lcov", "t.moviola"]);
+    assert!(done.err.contains("it has no hit counts"), "{done:?}");
+    for line in ["DA:1,1", "DA:2,1", "DA:8,1", "DA:10,0", "LF:8", "LH:7"] {
+        assert!(done.out.lines().any(|l| l == line), "{line}: {done:?}");
+    }
+    for (args, part) in [
+        (&["coverage", "--branch"][..], "without --branch"),
+        (&["replay"], "--detail coverage"),
+        (&["trace", "-t"], "--detail coverage"),
+        (&["export"], "--detail coverage"),
+    ] {
+        let done = run(&[args, &["t.moviola"]].concat());
+        assert!(done.code > 1 && done.err.contains(part) && done.out.is_empty(), "{done:?}");
+    }
+    assert_eq!(run(&["verify", "t.moviola"]).code, 0);
+    assert_eq!(place.info("t.moviola")["meta"]["detail"], "coverage");
+    let done = record(&["--branch", "p.py"]);
+    assert!(done.code == 2 && done.err.contains("--detail coverage"), "{done:?}");
+    // Children and threads: each process has its own, and together they are the whole.
+    assert_eq!(record(&["--detail", "coverage", "--branch", "q.py"]).code, 0);
+    let row = |traces: &[&str]| {
+        let done = run(&[&["coverage", "--branch"], traces].concat());
+        let row = done.out.lines().find(|line| line.starts_with("q.py")).unwrap_or_default();
+        row.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(row(&["t.moviola"]), "14 4 4 2 67% 5, 7-8, 10");
+    assert_eq!(row(&["t.moviola", "t.child-1.moviola"]), "14 0 4 0 100%");
 }

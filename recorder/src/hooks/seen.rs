@@ -125,7 +125,7 @@ pub unsafe fn instruction(rec: *mut Recorder, code: Code, at: usize) {
 }
 
 #[cfg(Py_3_12)]
-pub use imp::{branch, finish, goes_on, handled, left, raised};
+pub use imp::{branch, finish, forked, goes_on, handled, left, raised};
 
 #[cfg(Py_3_12)]
 mod imp {
@@ -144,7 +144,18 @@ mod imp {
         // SAFETY: used under the GIL in this module alone.
         unsafe { (*pending()).clear() };
         RAISED.set((0, 0));
-        crate::process::tools::repair();
+        AGAIN.set(true);
+    }
+
+    static AGAIN: Gil<bool> = Gil::new(false);
+
+    /// A fork is over, in the child: what the parent has seen comes again. Not earlier: in the middle of
+    /// the fork, the interpreter's locks are held.
+    pub fn forked() {
+        if AGAIN.get() {
+            AGAIN.set(false);
+            crate::process::tools::repair();
+        }
     }
 
     /// A fork went to `to`; both are code units. True when both its ways were seen.

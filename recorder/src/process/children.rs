@@ -193,7 +193,16 @@ unsafe fn after_fork(result: Obj, how: &str, number: u32, outer: u32) {
             return;
         }
         // In the child the outer fork's number is the parent's to use.
-        let is_child = Py_TYPE(result) == &raw mut PyLong_Type && int_value(result) == Some(0);
+        let is_zero = |pid: Obj| Py_TYPE(pid) == &raw mut PyLong_Type && int_value(pid) == Some(0);
+        let is_child = if Py_TYPE(result) == &raw mut PyTuple_Type {
+            obj::tuple_items(result).first().is_some_and(|pid| is_zero(*pid))
+        } else {
+            is_zero(result)
+        };
+        #[cfg(Py_3_12)]
+        if is_child {
+            crate::hooks::seen::forked();
+        }
         NEXT.set(if is_child { 0 } else { outer });
         child(result, how, number);
     }
