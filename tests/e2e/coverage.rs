@@ -100,9 +100,10 @@ fn programs_have_the_coverage_that_coverage_py_measures() {
         let (from, include) = (format!("--data-file={from}"), format!("--include={name}"));
         live(&["-m", "coverage", "json", "--rcfile=rc", "-q", "-o", to, &include, &from]);
     };
-    for program in PROGRAMS {
-        let name = format!("{program}.py");
-        std::fs::copy(corpus.join(&name), place.work().join(&name)).unwrap();
+    for program in PROGRAMS.iter().chain(&["../e2e/programs/one_line"]) {
+        let name = format!("{}.py", program.rsplit('/').next().unwrap());
+        let source = corpus.join(format!("{program}.py"));
+        std::fs::copy(source, place.work().join(&name)).unwrap();
         live(&["-m", "coverage", "run", "--rcfile=rc", "--data-file=want", &name]);
         place.run(&["record", "--python", &exe, "-o", "t.moviola", &name]);
         // Through the data file and coverage.py's own report, and by the report of our own.

@@ -87,12 +87,18 @@ pub const fn is_always_jump(opcode: u8) -> bool {
     matches!(opcode, 110 | 134 | 140)
 }
 
-/// Whether an instruction leaves the code object with a value.
-pub const fn is_return(opcode: u8) -> bool {
-    matches!(opcode, 83 | 121)
+/// Whether an instruction raises an exception again that has come before.
+pub const fn is_reraise(opcode: u8) -> bool {
+    opcode == 119
 }
 
-/// Whether an instruction raises.
-pub const fn is_raise(opcode: u8) -> bool {
-    matches!(opcode, 119 | 130)
+/// Whether an instruction ends a way: a return or a raise.
+pub const fn is_end(opcode: u8) -> bool {
+    matches!(opcode, 83 | 121 | 130)
+}
+
+/// Instructions that cannot fail, of those that are on many ways: POP_TOP, NOP, POP_EXCEPT, SWAP,
+/// LOAD_CONST, COPY, LOAD_FAST.
+pub const fn is_safe(opcode: u8) -> bool {
+    matches!(opcode, 1 | 9 | 89 | 99 | 100 | 120 | 124)
 }

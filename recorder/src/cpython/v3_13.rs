@@ -86,12 +86,18 @@ pub const fn is_always_jump(opcode: u8) -> bool {
     matches!(opcode, 77..=79)
 }
 
-/// Whether an instruction leaves the code object with a value.
-pub const fn is_return(opcode: u8) -> bool {
-    matches!(opcode, 36 | 103)
+/// Whether an instruction raises an exception again that has come before.
+pub const fn is_reraise(opcode: u8) -> bool {
+    opcode == 102
 }
 
-/// Whether an instruction raises.
-pub const fn is_raise(opcode: u8) -> bool {
-    matches!(opcode, 101 | 102)
+/// Whether an instruction ends a way: a return or a raise.
+pub const fn is_end(opcode: u8) -> bool {
+    matches!(opcode, 36 | 101 | 103)
+}
+
+/// Instructions that cannot fail, of those that are on many ways: POP_TOP, NOP, POP_EXCEPT, SWAP,
+/// LOAD_CONST, COPY, LOAD_FAST.
+pub const fn is_safe(opcode: u8) -> bool {
+    matches!(opcode, 30 | 31 | 32 | 61 | 83 | 85 | 115)
 }

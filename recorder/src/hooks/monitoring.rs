@@ -212,7 +212,7 @@ once! {
     }
     seen_branch(rec, args) {
         let (from, to) = (PyLong_AsLong(*args.add(1)), PyLong_AsLong(*args.add(2)));
-        seen::branch(rec, Code(*args), from as usize / 2, to as usize / 2)
+        seen::branch(rec, running(rec), Code(*args), from as usize / 2, to as usize / 2)
     }
     seen_raise(rec, args) {
         let at = PyLong_AsLong(*args.add(1)) as usize / 2;
@@ -220,7 +220,8 @@ once! {
         false
     }
     seen_handled(rec, args) {
-        seen::handled(rec, Code(*args), PyLong_AsLong(*args.add(1)) as usize / 2);
+        let at = PyLong_AsLong(*args.add(1)) as usize / 2;
+        seen::handled(rec, Code(*args), at, *args.add(2));
         false
     }
     seen_unwind(rec, args) {

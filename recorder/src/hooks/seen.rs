@@ -29,15 +29,17 @@ enum Told {
 /// What was told, of what could be told more often, by code id.
 static TOLD: Gil<*mut FxHashSet<(u64, Told)>> = Gil::new(std::ptr::null_mut());
 
-/// Whether something is told the first time.
-unsafe fn is_new(code: u64, told_now: Told) -> bool {
-    let mut told = TOLD.get();
-    if told.is_null() {
-        told = Box::into_raw(Box::default());
-        TOLD.set(told);
+fn told() -> *mut FxHashSet<(u64, Told)> {
+    if TOLD.get().is_null() {
+        TOLD.set(Box::into_raw(Box::default()));
     }
-    // SAFETY: made here, used under the GIL in this function and `restart`.
-    unsafe { (*told).insert((code, told_now)) }
+    TOLD.get()
+}
+
+/// Whether something is told the first time.
+unsafe fn is_new(code: u64, now: Told) -> bool {
+    // SAFETY: made above, used under the GIL in this module alone.
+    unsafe { (*told()).insert((code, now)) }
 }
 
 /// A new stream begins, in the child of a fork: everything is told again.
@@ -45,12 +47,9 @@ unsafe fn is_new(code: u64, told_now: Told) -> bool {
 /// # Safety
 /// Needs the GIL and the recorder.
 pub unsafe fn restart(rec: *mut Recorder) {
-    let told = TOLD.get();
     // SAFETY: as in `is_new`; the recorder is alive.
     unsafe {
-        if !told.is_null() {
-            (*told).clear();
-        }
+        (*told()).clear();
         if (*rec).detail != Detail::Full {
             imp::restart();
         }
@@ -129,7 +128,7 @@ pub use imp::{branch, finish, forked, goes_on, handled, left, raised};
 
 #[cfg(Py_3_12)]
 mod imp {
-    use super::{Code, CodeInfo, Gil, Recorder, TOLD, Told, is_new, known, tell};
+    use super::{Code, CodeInfo, Gil, Recorder, Told, is_new, known, tell, told};
     use crate::cpython::objects::Obj;
     use crate::cpython::version::{self as v, opcode as o};
     use crate::cpython::{Frame, location};
@@ -162,102 +161,149 @@ mod imp {
     ///
     /// # Safety
     /// Needs the GIL and the recorder; `code` must be alive.
-    pub unsafe fn branch(rec: *mut Recorder, code: Code, from: usize, to: usize) -> bool {
+    pub unsafe fn branch(
+        rec: *mut Recorder,
+        frame: Frame,
+        code: Code,
+        from: usize,
+        to: usize,
+    ) -> bool {
         // SAFETY: promised by the caller.
         unsafe {
             let (id, info) = known(rec, code);
             if info.ways.is_empty() {
                 info.ways = vec![0; info.units.len()];
             }
-            let Some(first) = info.ways.get_mut(from) else { return true };
-            let way = to as u32 + 1;
-            if *first == way {
+            let Some(first) = info.ways.get(from).copied() else { return true };
+            if first == to as u32 + 1 || !follow(rec, frame, code, id, info, from, to) {
                 return false;
             }
-            let done = *first != 0;
-            *first = way;
-            follow(rec, code, id, info, from, to);
-            done
+            info.ways[from] = to as u32 + 1;
+            first != 0
         }
     }
 
-    /// Tells where control leads when it goes from a code unit to another, once.
+    /// Control went from a code unit to another: tells where that leads, once. False if that depends on
+    /// whether what is left of the line fails.
     unsafe fn follow(
         rec: *mut Recorder,
+        frame: Frame,
         code: Code,
         id: u64,
         info: &CodeInfo,
         from: usize,
         to: usize,
-    ) {
+    ) -> bool {
         // SAFETY: promised by the callers.
         unsafe {
-            if is_new(id, Told::Unit(from, to)) {
-                let (line, lines) = way(code, info, from, to);
-                if !lines.is_empty() {
-                    tell(rec, id, line, &lines);
+            if (*told()).contains(&(id, Told::Unit(from, to))) {
+                return true;
+            }
+            let frame = frame.0 as usize;
+            match (*pending()).get(&(id, from, to)) {
+                // Another frame is at it.
+                Some(earlier) if earlier.frame != frame => return false,
+                // The same one is there again, or one that has got its place: it went on.
+                Some(_) => {}
+                None => {
+                    let way = way(code, info, from, to);
+                    if way.sure > 0 {
+                        tell(rec, id, way.from, &way.lines[..way.sure]);
+                    }
+                    if !way.fails {
+                        is_new(id, Told::Unit(from, to));
+                        return true;
+                    }
+                    let pended = Pending { frame, line: way.from, lines: way.lines };
+                    (*pending()).insert((id, from, to), pended);
+                    return false;
                 }
             }
+            if let Some(passed) = (*pending()).remove(&(id, from, to))
+                && is_new(id, Told::Unit(from, to))
+            {
+                tell(rec, id, passed.line, &passed.lines);
+            }
+            true
         }
     }
 
-    /// A code unit's line, and those that come when control goes from there to another unit, up to the
-    /// next fork; the outside, negative, where the code object is left.
-    unsafe fn way(code: Code, info: &CodeInfo, from: usize, to: usize) -> (i32, Vec<i32>) {
+    /// Where control leads from a fork or the start of a line.
+    struct Way {
+        /// The line that it comes from.
+        from: i32,
+        /// The lines that come then, up to the next fork, return or raise; the outside, negative, where
+        /// an exception that came before leaves the code object.
+        lines: Vec<i32>,
+        /// So many of them come for sure.
+        sure: usize,
+        /// Something of the line that it comes from, or of its statement, may fail before it leads on.
+        fails: bool,
+    }
+
+    unsafe fn way(code: Code, info: &CodeInfo, from: usize, to: usize) -> Way {
         let line_of = |at: usize| info.unit(at).map_or(0, |unit| unit.line);
-        let from = line_of(from);
-        let mut lines: Vec<i32> = Vec::new();
-        if from <= 0 {
-            return (from, lines);
+        let mut way = Way { from: line_of(from), lines: Vec::new(), sure: 0, fails: false };
+        if way.from <= 0 {
+            return way;
         }
         // SAFETY: the code object is alive.
         let (bytes, handlers) = unsafe {
             (code.instructions(), location::handlers(code.bytes(v::CODE_EXCEPTIONTABLE)))
         };
-        let (mut at, mut argument, mut steps) = (to, 0, 0);
-        while 2 * at + 1 < bytes.len() && lines.len() < LINES_MAX && steps < bytes.len() {
+        let (mut at, mut argument, mut steps, mut sure) = (to, 0, 0, true);
+        while 2 * at + 1 < bytes.len() && way.lines.len() < LINES_MAX && steps < bytes.len() {
             steps += 1;
             let opcode = bytes[2 * at];
             argument = (argument << 8) | i64::from(bytes[2 * at + 1]);
             let next = at + 1 + v::caches(opcode);
-            if u16::from(opcode) == o::EXTENDED_ARG {
+            let code = u16::from(opcode);
+            if code == o::EXTENDED_ARG {
                 at = next;
                 continue;
             }
             let line = line_of(at);
-            if line > 0 && line != from && lines.last() != Some(&line) {
-                lines.push(line);
-            }
-            if v::is_return(opcode) {
-                lines.push(-info.first_line);
-                break;
+            if line > 0 && line != way.from && way.lines.last() != Some(&line) {
+                way.lines.push(line);
+                way.sure += usize::from(sure);
             }
             let direction = i64::from(v::jump(opcode));
             // What is awaited comes to its end, or an exception does.
-            let goes_on =
-                direction == 0 || v::is_always_jump(opcode) || u16::from(opcode) == o::SEND;
-            if !goes_on {
+            let goes_on = direction == 0 || v::is_always_jump(opcode) || code == o::SEND;
+            // A return tells itself, and so does an exception.
+            if !goes_on || v::is_end(opcode) {
                 break;
             }
-            if v::is_raise(opcode) {
-                let Some((_, handler)) = handlers.iter().find(|(range, _)| range.contains(&at))
-                else {
-                    lines.push(-info.first_line);
+            // The statement is not left where its first line comes again.
+            way.fails |= !way.lines.is_empty() && line == way.from;
+            let store = [o::STORE_FAST, o::STORE_NAME, o::STORE_GLOBAL, o::END_FOR, o::END_SEND];
+            let is_safe = v::is_safe(opcode) || v::is_always_jump(opcode) || store.contains(&code);
+            if v::is_reraise(opcode) {
+                let handler = handlers.iter().find(|(range, _)| range.contains(&at));
+                let Some((_, handler)) = handler else {
+                    way.lines.push(-info.first_line);
+                    way.sure += usize::from(sure);
                     break;
                 };
                 (at, argument) = (*handler, 0);
                 continue;
             }
+            if !is_safe {
+                way.fails |= way.lines.is_empty() && line == way.from;
+                sure = false;
+            }
             let target = next as i64 + direction * argument;
             argument = 0;
             at = usize::try_from(target).unwrap_or(bytes.len());
         }
-        (from, lines)
+        way.fails &= way.lines.len() > way.sure;
+        way
     }
 
     /// Lines that have run as far as their start, and lead on unless an exception comes: of those that
-    /// have no fork to tell it. By code id and code unit.
-    static PENDING: Gil<*mut FxHashMap<(u64, usize), Pending>> = Gil::new(std::ptr::null_mut());
+    /// have no fork to tell it, or lead on from one by more of the line. By code id and code units.
+    static PENDING: Gil<*mut FxHashMap<(u64, usize, usize), Pending>> =
+        Gil::new(std::ptr::null_mut());
 
     struct Pending {
         /// Address of the frame.
@@ -267,7 +313,7 @@ mod imp {
         lines: Vec<i32>,
     }
 
-    fn pending() -> *mut FxHashMap<(u64, usize), Pending> {
+    fn pending() -> *mut FxHashMap<(u64, usize, usize), Pending> {
         if PENDING.get().is_null() {
             PENDING.set(Box::into_raw(Box::default()));
         }
@@ -290,24 +336,16 @@ mod imp {
             }
             let at = frame.instruction().max(0) as usize;
             // The frame is at the line again, or is another that has got its place: it went on.
-            let frame = frame.0 as usize;
-            let passed = (*pending()).extract_if(|(code, _), pending| {
-                *code == id && pending.line == line && pending.frame == frame
+            let passed = (*pending()).extract_if(|(code, from, to), pending| {
+                let is_line = *code == id && pending.line == line && from == to;
+                is_line && pending.frame == frame.0 as usize
             });
-            for ((_, unit), passed) in passed.collect::<Vec<_>>() {
+            for ((_, unit, _), passed) in passed.collect::<Vec<_>>() {
                 if is_new(id, Told::Unit(unit, unit)) {
                     tell(rec, id, passed.line, &passed.lines);
                 }
             }
-            if (*TOLD.get()).contains(&(id, Told::Unit(at, at))) {
-                return true;
-            }
-            let (line, lines) = way(code, info, at, at);
-            if lines.is_empty() {
-                return true;
-            }
-            (*pending()).entry((id, at)).or_insert(Pending { frame, line, lines });
-            false
+            follow(rec, frame, code, id, info, at, at)
         }
     }
 
@@ -337,9 +375,9 @@ mod imp {
         // SAFETY: promised by the caller.
         unsafe {
             (*rec).enter();
-            for ((id, _), passed) in std::mem::take(&mut *pending()) {
+            for ((id, ..), passed) in std::mem::take(&mut *pending()) {
                 let next = passed.lines[0];
-                if next < 0 || (*TOLD.get()).contains(&(id, Told::Line(next, next))) {
+                if next < 0 || (*told()).contains(&(id, Told::Line(next, next))) {
                     tell(rec, id, passed.line, &passed.lines);
                 }
             }
@@ -369,7 +407,7 @@ mod imp {
                 let (id, info) = known(rec, code);
                 let line = info.unit(at).map_or(0, |unit| unit.line);
                 let frame = frame.0 as usize;
-                (*pending()).retain(|(code, _), pending| {
+                (*pending()).retain(|(code, ..), pending| {
                     *code != id || pending.line != line || pending.frame != frame
                 });
             }
@@ -380,17 +418,29 @@ mod imp {
     ///
     /// # Safety
     /// Needs the GIL and the recorder; `code` must be alive.
-    pub unsafe fn handled(rec: *mut Recorder, code: Code, at: usize) {
+    pub unsafe fn handled(rec: *mut Recorder, code: Code, at: usize, exception: Obj) {
         let (raiser, from) = RAISED.get();
-        if raiser == code.0 as usize {
-            // SAFETY: promised by the caller.
-            unsafe {
-                let (id, info) = known(rec, code);
-                let (_, lines) = way(code, info, from, at);
-                if !lines.is_empty() {
-                    follow(rec, code, id, info, from, at);
-                    RAISED.set((0, 0));
-                }
+        if raiser != code.0 as usize {
+            return;
+        }
+        // SAFETY: promised by the caller; the exception is alive.
+        unsafe {
+            // Another exception goes through the end of `async for`.
+            let kind = pyo3_ffi::Py_TYPE(exception);
+            let stop = pyo3_ffi::PyExc_StopAsyncIteration.cast();
+            if code.instructions().get(2 * at).copied().map(u16::from) == Some(o::END_ASYNC_FOR)
+                && pyo3_ffi::PyType_IsSubtype(kind, stop) == 0
+            {
+                return;
+            }
+            let (id, info) = known(rec, code);
+            let way = way(code, info, from, at);
+            if way.lines.is_empty() {
+                return;
+            }
+            RAISED.set((0, 0));
+            if is_new(id, Told::Unit(from, at)) {
+                tell(rec, id, way.from, &way.lines);
             }
         }
     }
