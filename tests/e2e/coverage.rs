@@ -100,7 +100,9 @@ fn programs_have_the_coverage_that_coverage_py_measures() {
         let (from, include) = (format!("--data-file={from}"), format!("--include={name}"));
         live(&["-m", "coverage", "json", "--rcfile=rc", "-q", "-o", to, &include, &from]);
     };
-    for program in PROGRAMS.iter().chain(&["../e2e/programs/one_line"]) {
+    for program in
+        PROGRAMS.iter().chain(&["../e2e/programs/one_line", "../e2e/programs/statements"])
+    {
         let name = format!("{}.py", program.rsplit('/').next().unwrap());
         let source = corpus.join(format!("{program}.py"));
         std::fs::copy(source, place.work().join(&name)).unwrap();
@@ -303,7 +305,7 @@ def one():
     return 1
 def two():
     return 2
-for name, call in (('one', one), ('two', two)):
+for name, call in (('one', one), ('two' * 40, two)):
     os.environ['PYTEST_CURRENT_TEST'] = f't.py::test_{name} (call)'
     call()
 del os.environ['PYTEST_CURRENT_TEST']
@@ -321,7 +323,11 @@ one()
     let done = feed(command.args(["-c", look]), "");
     assert_eq!(
         done.out.trim(),
-        "[[''], ['', 't.py::test_one|run'], ['t.py::test_two|run']] False",
+        // A name of any length.
+        format!(
+            "[[''], ['', 't.py::test_one|run'], ['t.py::test_{}|run']] False",
+            "two".repeat(40)
+        ),
         "{done:?}"
     );
     let done = place.run(&["coverage", "--format", "coverage", "-o", "no/such/x", "t.moviola"]);

@@ -129,7 +129,7 @@ impl Measured {
             let block = trace.block(block)?;
             let mut steps = Steps::default();
             while let Some(event) = steps.next(block.raw())? {
-                if contexts && let Some(name) = context_of(&event) {
+                if contexts && let Some(name) = context_of(trace, &event, stop)? {
                     pass.context =
                         names.iter().position(|known| *known == name).unwrap_or_else(|| {
                             names.push(name);
@@ -223,27 +223,32 @@ impl Pass<'_> {
     }
 }
 
-/// The context that begins with an event: pytest tells the environment what it runs.
-fn context_of(event: &Event<'_>) -> Option<String> {
+/// The context that begins with an event, which comes before a stop: pytest tells the environment what
+/// it runs.
+fn context_of(trace: &Trace, event: &Event<'_>, stop: u64) -> Result<Option<String>, TraceError> {
     const NAME: &[u8] = b"PYTEST_CURRENT_TEST";
-    let Event::Audit { name, args } = event else { return None };
+    let Event::Audit { name, args } = event else { return Ok(None) };
+    if !matches!(*name, b"os.unsetenv" | b"os.putenv") {
+        return Ok(None);
+    }
     let raw = |at: usize| match args.get(at) {
-        Some(Value::Bytes(bytes) | Value::Str(bytes)) => Some(*bytes),
-        _ => None,
+        Some(Value::Bytes(bytes) | Value::Str(bytes)) => Ok(Some(bytes.to_vec())),
+        // Longer ones are objects.
+        Some(Value::Ref(id)) => Ok(trace.object_at(*id, stop.saturating_sub(1))?.blob),
+        _ => Ok(None),
     };
-    if raw(0) != Some(NAME) {
-        return None;
+    if raw(0)?.as_deref() != Some(NAME) {
+        return Ok(None);
     }
-    match *name {
-        b"os.unsetenv" => Some(String::new()),
-        b"os.putenv" => {
-            let text = String::from_utf8_lossy(raw(1)?).into_owned();
-            let (node, phase) = text.rsplit_once(" (")?;
-            let phase = phase.trim_end_matches(')');
-            Some(format!("{node}|{}", if phase == "call" { "run" } else { phase }))
-        }
-        _ => None,
+    if *name == b"os.unsetenv" {
+        return Ok(Some(String::new()));
     }
+    // A text that is not known is a test all the same.
+    let text = raw(1)?.unwrap_or_else(|| b"? (call)".to_vec());
+    let text = String::from_utf8_lossy(&text);
+    let (node, phase) = text.rsplit_once(" (").unwrap_or((&text, "call)"));
+    let phase = phase.trim_end_matches(')');
+    Ok(Some(format!("{node}|{}", if phase == "call" { "run" } else { phase })))
 }
 
 /// coverage.py's set of line numbers: a bit each, from the lowest of the first byte on.
