@@ -510,7 +510,6 @@ mod imp {
     /// Of each frame: the line that it is at.
     static AT: Gil<*mut FxHashMap<usize, i32>> = Gil::new(std::ptr::null_mut());
 
-    #[allow(clippy::unnecessary_wraps, clippy::missing_const_for_fn)]
     pub unsafe fn restart() {}
 
     /// A trace function is told something of the running frame.
