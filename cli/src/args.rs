@@ -288,6 +288,9 @@ pub struct TracingArgs {
     /// Print a summary of each file; with --count or --report
     #[arg(short, long)]
     pub summary: bool,
+    /// The Python whose summary it is to be: 3.14 changed it [default: the recorded one]
+    #[arg(long, value_name = "3.13|3.14", value_parser = ["3.13", "3.14"])]
+    pub version_format: Option<String>,
     /// Print the time since the program's start before each line
     #[arg(short = 'g', long)]
     pub timing: bool,

@@ -138,6 +138,11 @@ fn counts_files_go_both_ways() {
     let first = run(&["trace", "-c", "-f", "counts", "-C", "a", "t.moviola"]);
     assert!(first.err.contains("Skipping counts file"), "{first:?}");
     run(&["trace", "-c", "-f", "counts", "-C", "a", "t.moviola"]);
+    // 3.14 shows a decimal.
+    let format = ["--version-format", "3.14"];
+    let tenths =
+        run(&[&["trace", "-c", "-m", "-s", "-C", "a"], &format[..], &["t.moviola"]].concat());
+    assert!(tenths.out.contains("    6   83.3%   p   (p.py)"), "{tenths:?}");
     // Python's module reads ours, and adds a run of its own.
     let python_says = place.plain(&["-m", "trace", "-r", "-f", "counts", "-m", "-s", "-C", "b"]);
     assert!(python_says.out.contains("   83%   p   (p.py)"), "{python_says:?}");

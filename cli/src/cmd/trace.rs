@@ -7,7 +7,7 @@ use crate::output::Output;
 use crate::ui;
 use moviola_replayer::export::ExportError;
 use moviola_replayer::report::pytrace::{
-    self, Cover, Ignore, Layout, Options, Results, Written, report, search_path,
+    self, Cover, Ignore, Layout, Options, Results, SummaryFormat, Written, report, search_path,
 };
 use moviola_replayer::timeline::Timeline;
 use std::io::{IsTerminal, Write};
@@ -171,7 +171,13 @@ fn tell(
         }
     }
     if args.summary {
-        out.write_all(shown(&pytrace::summary(&written)).as_bytes())?;
+        let format = match args.version_format.as_deref() {
+            Some("3.14") => SummaryFormat::Tenths,
+            Some(_) => SummaryFormat::Whole,
+            None if times.iter().any(|time| time.minor() >= 14) => SummaryFormat::Tenths,
+            None => SummaryFormat::Whole,
+        };
+        out.write_all(shown(&pytrace::summary(&written, format)).as_bytes())?;
     }
     Ok(())
 }

@@ -123,9 +123,18 @@ impl Cover {
     }
 }
 
+/// How the summary shows per cent values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SummaryFormat {
+    /// Cut to whole ones, as Python does up to 3.13.
+    Whole,
+    /// With a decimal, as from 3.14 on.
+    Tenths,
+}
+
 /// The summary of `-s`.
 #[must_use]
-pub fn summary(covers: &[Cover]) -> String {
+pub fn summary(covers: &[Cover], format: SummaryFormat) -> String {
     let mut rows: FxHashMap<&str, &Cover> = FxHashMap::default();
     for cover in covers.iter().filter(|cover| cover.hits.1 > 0) {
         rows.insert(&cover.module, cover);
@@ -137,8 +146,12 @@ pub fn summary(covers: &[Cover]) -> String {
     }
     let mut out = "lines   cov%   module   (path)\n".to_owned();
     for cover in rows {
-        let (lines, percent) = (cover.hits.1, cover.percent());
-        out.push_str(&format!("{lines:5}   {percent:3}%   {}   ({})\n", cover.module, cover.file));
+        let (ran, lines) = cover.hits;
+        let percent = match format {
+            SummaryFormat::Whole => format!("{:3}", cover.percent()),
+            SummaryFormat::Tenths => format!("{:.1}", 100.0 * (ran as f64 / lines as f64)),
+        };
+        out.push_str(&format!("{lines:5}   {percent}%   {}   ({})\n", cover.module, cover.file));
     }
     out
 }

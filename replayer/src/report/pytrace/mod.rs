@@ -9,7 +9,7 @@ mod ignore;
 mod pickle;
 mod strings;
 
-pub use cover::{Cover, Layout, Written, summary};
+pub use cover::{Cover, Layout, SummaryFormat, Written, summary};
 pub use ignore::Ignore;
 
 use crate::export::ExportError;
