@@ -403,6 +403,7 @@ fn settings_thresholds_and_changed_sources() {
         (&["--include", "no/such"], "--source or --include"),
         (&["--source", "./nodir"], "nodir"),
         (&["--format", "html", "-o", "no/such/dir.html"], "no/such/dir.html"),
+        (&["--format", "coverage", "-o", "."], "is no ordinary file"),
     ] {
         let done = run(&[args, &["t.moviola"]].concat());
         assert!(done.code == 2 && done.err.contains(part), "{args:?} {done:?}");

@@ -62,3 +62,9 @@ last(0, 0)
 last(0, 1)
 try: last(1, 0)
 except KeyError: pass
+def closed():
+    yield from (1, 2)
+    n = 1
+g = closed()
+next(g)
+g.close()

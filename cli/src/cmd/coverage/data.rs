@@ -52,6 +52,11 @@ pub fn run<'f>(
             }
         }
     }
+    if std::fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
+        let text =
+            format!("`{}` is no ordinary file; choose another place with -o", path.display());
+        return Err(Failure { code: USAGE, text });
+    }
     // Complete or not at all: written beside, then put in its place.
     let mut beside = path.clone().into_os_string();
     beside.push(format!(".new-{}", std::process::id()));

@@ -60,9 +60,14 @@ impl Executed {
     #[must_use]
     pub fn resolved(&self, lines: &Lines) -> Self {
         let mut all = Self { moves: self.moves.clone(), ways: BTreeSet::new() };
+        // A way may end early, by an exception: what it leads to has run only if that was told.
+        let own = self.moves.keys().filter(|(from, to)| from == to);
+        let ran: BTreeSet<i64> = own.map(|(line, _)| lines.first_of_end(*line)).collect();
         for (from, way) in &self.ways {
             let own = lines.first_of_end(*from);
-            if let Some(to) = way.iter().find(|to| lines.first_of_end(**to) != own) {
+            if let Some(to) = way.iter().find(|to| lines.first_of_end(**to) != own)
+                && (*to < 0 || ran.contains(&lines.first_of_end(*to)))
+            {
                 all.add((*from, *to), Made { count: 1, first: None });
             }
         }
