@@ -27,6 +27,8 @@ pub struct Recorder {
     pub pending_cell: *mut pyo3_ffi::PyObject,
     /// How much is recorded.
     pub detail: crate::start::Detail,
+    /// What a recording of coverage has told.
+    pub seen: crate::hooks::seen::Seen,
 }
 
 struct Global(UnsafeCell<*mut Recorder>);

@@ -142,6 +142,7 @@ pub fn start(stage: &str, parent: &str) -> Result<(), String> {
         place,
         pending_cell: std::ptr::null_mut(),
         detail: options.detail,
+        seen: crate::hooks::seen::Seen::default(),
     }));
     // SAFETY: just made; the GIL is held by the bootstrap that calls this. `enter` comes before
     // the first event, as everywhere.

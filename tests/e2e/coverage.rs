@@ -138,7 +138,8 @@ fn programs_have_the_coverage_that_coverage_py_measures() {
 }
 
 /// A package with most of what a report has to tell apart, and a program that uses a part of it.
-const PACKAGE: [(&str, &str); 5] = [
+const PACKAGE: [(&str, &str); 6] = [
+    ("other.py", "def g():\n    return 1\n"),
     ("src/pkg/__init__.py", ""),
     ("src/pkg/sub/__init__.py", "x = 1\n"),
     ("src/pkg/sub/unused.py", "def f():\n    if 1:\n        return 2\n    return 3\n"),
@@ -148,6 +149,8 @@ const PACKAGE: [(&str, &str); 5] = [
 import sys
 sys.path.insert(0, 'src')
 from pkg.core import cached, Thing, multi
+import link
+exec(compile('x = 1; y = 2', 'other_text.py', 'exec'))
 cached(1)
 t = Thing()
 print(t.a, t.multi([1, 2]), t.multi({'k': 0}), multi())
@@ -245,6 +248,9 @@ fn every_format_is_that_of_coverage_py() {
     for (name, text) in PACKAGE {
         place.write(name, text);
     }
+    // A file by another name, and code that bears the name of a file it is not from.
+    std::os::unix::fs::symlink("other.py", place.work().join("link.py")).unwrap();
+    place.write("other_text.py", "a = 1\nb = 2\nif a:\n    c = 3\nd = 4\n");
     place.write("look.py", LOOK);
     place.write("flat.py", FLAT);
     let live = |args: &[&str]| {

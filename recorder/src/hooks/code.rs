@@ -34,7 +34,7 @@ pub const IS_YIELD: u8 = 64;
 pub const UNLINED: u8 = 128;
 
 /// The code units that a handler is for, and where it begins.
-type Handler = (std::ops::Range<usize>, usize);
+pub type Handler = (std::ops::Range<usize>, usize);
 
 /// One code unit.
 #[derive(Clone, Copy)]
@@ -84,9 +84,9 @@ pub struct CodeInfo {
     /// Of each code unit that is a fork or starts a line: one more than the first way that was seen from
     /// there; 0 if none was. Only in recordings of coverage.
     pub ways: Vec<u32>,
-    /// Lines that lead on in several ways without a fork, sorted, once somebody has asked for them.
+    /// What ways are read from, once somebody has asked for it. Only in recordings of coverage.
     #[cfg(Py_3_12)]
-    pub other_forks: Option<Box<[u32]>>,
+    pub map: Option<Box<super::seen::Map>>,
     /// (globals object id, code id) pairs that were announced.
     definitions: Vec<(u64, u64)>,
     /// The stream they were announced in.
@@ -197,7 +197,7 @@ impl CodeInfo {
             entry_slots,
             ways: Vec::new(),
             #[cfg(Py_3_12)]
-            other_forks: None,
+            map: None,
             definitions: Vec::new(),
             stream: 0,
         };
@@ -253,7 +253,12 @@ impl CodeInfo {
             }
             let direction = v::jump(opcode);
             if direction != 0 && resumed && code != o::JUMP_BACKWARD_NO_INTERRUPT {
-                let target = next as i64 + direction as i64 * argument as i64;
+                let mut target = next as i64 + direction as i64 * argument as i64;
+                // A loop or an await that is over goes on behind these, which start no line.
+                let over = usize::try_from(target).ok().and_then(|unit| bytes.get(2 * unit));
+                if over.is_some_and(|code| [o::END_FOR, o::END_SEND].contains(&u16::from(*code))) {
+                    target += 1;
+                }
                 self.target(target, lines);
             }
             self.effect(at, start, code, argument, line, &mut by_line, &mut unlined);

@@ -170,63 +170,76 @@ callbacks! {
     }
 }
 
-macro_rules! once {
-    ($($name:ident($rec:ident, $args:ident) $body:block)*) => {
-        $(unsafe extern "C" fn $name(
-            _: *mut PyObject,
-            $args: Args,
-            _: usize,
-            _: *mut PyObject,
-        ) -> *mut PyObject {
-            let $rec = recorder();
-            if $rec.is_null() {
-                return none();
-            }
-            // SAFETY: the interpreter passes code and offset or line; numbers are ints.
-            let done = guarded(true, || unsafe { $body });
-            if done { disable() } else { none() }
-        })*
-    };
+/// What an event of a recording of coverage comes to; it is turned off where nothing more is to learn.
+unsafe fn once(learn: impl FnOnce(*mut Recorder) -> bool) -> *mut PyObject {
+    let rec = recorder();
+    if rec.is_null() || !learn(rec) { none() } else { disable() }
 }
 
-// Callbacks of a recording of coverage: true where nothing more is to learn.
-once! {
-    seen_start(rec, args) {
-        seen::start(rec, Code(*args));
-        true
+/// An int among the arguments: a line.
+unsafe fn line_of(arg: *mut PyObject) -> i32 {
+    // SAFETY: promised by the callers.
+    unsafe { PyLong_AsLong(arg) as i32 }
+}
+
+/// An int among the arguments: an offset, as a code unit.
+unsafe fn unit_of(arg: *mut PyObject) -> usize {
+    // SAFETY: promised by the callers.
+    unsafe { PyLong_AsLong(arg) as usize / 2 }
+}
+
+callbacks! {
+    seen_start(args) {
+        once(|rec| {
+            seen::start(rec, Code(*args));
+            true
+        })
     }
     // LINE events would search the line of each from the start of the code.
-    seen_instruction(rec, args) {
-        seen::instruction(rec, Code(*args), PyLong_AsLong(*args.add(1)) as usize / 2);
-        true
+    seen_instruction(args) {
+        once(|rec| {
+            seen::instruction(rec, Code(*args), unit_of(*args.add(1)));
+            true
+        })
     }
-    seen_line_with_ways(rec, args) {
-        let line = PyLong_AsLong(*args.add(1)) as i32;
-        seen::line(rec, Code(*args), line);
-        let frame = running(rec);
-        frame.0.is_null() || frame.code().0 != *args || seen::goes_on(rec, frame, line)
+    seen_line(args) {
+        once(|rec| {
+            let frame = running(rec);
+            let is_own = !frame.0.is_null() && frame.code().0 == *args;
+            seen::line(rec, Code(*args), line_of(*args.add(1)));
+            !is_own || seen::goes_on(rec, frame, line_of(*args.add(1)))
+        })
     }
-    seen_return(rec, args) {
-        seen::left(rec, Code(*args), PyLong_AsLong(*args.add(1)) as usize / 2);
-        true
+    seen_return(args) {
+        once(|rec| {
+            seen::left(rec, Code(*args), unit_of(*args.add(1)));
+            true
+        })
     }
-    seen_branch(rec, args) {
-        let (from, to) = (PyLong_AsLong(*args.add(1)), PyLong_AsLong(*args.add(2)));
-        seen::branch(rec, running(rec), Code(*args), from as usize / 2, to as usize / 2)
+    seen_branch(args) {
+        once(|rec| {
+            let (from, to) = (unit_of(*args.add(1)), unit_of(*args.add(2)));
+            seen::branch(rec, running(rec), Code(*args), from, to)
+        })
     }
-    seen_raise(rec, args) {
-        let at = PyLong_AsLong(*args.add(1)) as usize / 2;
-        seen::raised(rec, running(rec), Code(*args), at, *args.add(2));
-        false
+    seen_raise(args) {
+        once(|rec| {
+            let frame = running(rec);
+            seen::raised(rec, frame, Code(*args), unit_of(*args.add(1)), *args.add(2));
+            false
+        })
     }
-    seen_handled(rec, args) {
-        let at = PyLong_AsLong(*args.add(1)) as usize / 2;
-        seen::handled(rec, Code(*args), at, *args.add(2));
-        false
+    seen_handled(args) {
+        once(|rec| {
+            seen::handled(rec, Code(*args), unit_of(*args.add(1)), *args.add(2));
+            false
+        })
     }
-    seen_unwind(rec, args) {
-        seen::left(rec, Code(*args), PyLong_AsLong(*args.add(1)) as usize / 2);
-        false
+    seen_unwind(args) {
+        once(|rec| {
+            seen::left(rec, Code(*args), unit_of(*args.add(1)));
+            false
+        })
     }
 }
 
@@ -334,7 +347,7 @@ pub unsafe fn install(detail: Detail) -> Result<(), &'static str> {
             }
             Detail::Coverage { branch: true } => &[
                 (c"PY_START", seen_start),
-                (c"LINE", seen_line_with_ways),
+                (c"LINE", seen_line),
                 (c"PY_RETURN", seen_return),
                 (c"BRANCH", seen_branch),
                 (c"RAISE", seen_raise),

@@ -10,9 +10,7 @@ use super::code::CodeInfo;
 #[cfg(Py_3_12)]
 use super::code::START;
 use crate::cpython::Code;
-use crate::process::wrap::Gil;
 use crate::rec::Recorder;
-use crate::start::Detail;
 use moviola_format::event::{Sink, op};
 use rustc_hash::FxHashSet;
 
@@ -26,20 +24,23 @@ enum Told {
     Unit(usize, usize),
 }
 
-/// What was told, of what could be told more often, by code id.
-static TOLD: Gil<*mut FxHashSet<(u64, Told)>> = Gil::new(std::ptr::null_mut());
-
-fn told() -> *mut FxHashSet<(u64, Told)> {
-    if TOLD.get().is_null() {
-        TOLD.set(Box::into_raw(Box::default()));
-    }
-    TOLD.get()
+/// What a recording of coverage has told, and what it waits for.
+#[derive(Default)]
+pub struct Seen {
+    /// What was told, by code id.
+    told: FxHashSet<(u64, Told)>,
+    #[cfg(Py_3_12)]
+    ways: imp::Ways,
+    /// Of each frame: the line that it is at.
+    #[cfg(not(Py_3_12))]
+    at: rustc_hash::FxHashMap<usize, i32>,
 }
 
-/// Whether something is told the first time.
-unsafe fn is_new(code: u64, now: Told) -> bool {
-    // SAFETY: made above, used under the GIL in this module alone.
-    unsafe { (*told()).insert((code, now)) }
+impl Seen {
+    /// Whether something is told the first time.
+    fn is_new(&mut self, code: u64, now: Told) -> bool {
+        self.told.insert((code, now))
+    }
 }
 
 /// A new stream begins, in the child of a fork: everything is told again.
@@ -47,12 +48,11 @@ unsafe fn is_new(code: u64, now: Told) -> bool {
 /// # Safety
 /// Needs the GIL and the recorder.
 pub unsafe fn restart(rec: *mut Recorder) {
-    // SAFETY: as in `is_new`; the recorder is alive.
+    // SAFETY: promised by the caller.
     unsafe {
-        (*told()).clear();
-        if (*rec).detail != Detail::Full {
-            imp::restart();
-        }
+        (*rec).seen.told.clear();
+        #[cfg(Py_3_12)]
+        (*rec).seen.ways.restart();
     }
 }
 
@@ -100,7 +100,7 @@ pub unsafe fn line(rec: *mut Recorder, code: Code, line: i32) {
     // SAFETY: promised by the caller.
     unsafe {
         let (id, _) = known(rec, code);
-        if line > 0 && is_new(id, Told::Line(line, line)) {
+        if line > 0 && (*rec).seen.is_new(id, Told::Line(line, line)) {
             tell(rec, id, line, &[line]);
         }
     }
@@ -124,36 +124,65 @@ pub unsafe fn instruction(rec: *mut Recorder, code: Code, at: usize) {
 }
 
 #[cfg(Py_3_12)]
-pub use imp::{branch, finish, forked, goes_on, handled, left, raised};
+pub use imp::{Map, branch, finish, forked, goes_on, handled, left, raised};
 
 #[cfg(Py_3_12)]
 mod imp {
-    use super::{Code, CodeInfo, Gil, Recorder, Told, is_new, known, tell, told};
+    use super::{Code, CodeInfo, Recorder, Told, known, tell};
     use crate::cpython::objects::Obj;
     use crate::cpython::version::{self as v, opcode as o};
     use crate::cpython::{Frame, location};
-    use crate::hooks::code::IS_SEND;
+    use crate::hooks::code::{Handler, IS_SEND, Unit};
     use crate::hooks::executable::inner_lines;
-    use rustc_hash::FxHashMap;
+    use crate::start::Detail;
+    use rustc_hash::{FxHashMap, FxHashSet};
 
     /// Lines of a way beyond these belong to no condition that people write.
     const LINES_MAX: usize = 200;
 
-    pub unsafe fn restart() {
-        // SAFETY: used under the GIL in this module alone.
-        unsafe { (*pending()).clear() };
-        RAISED.set((0, 0));
-        AGAIN.set(true);
+    /// What is not decided yet.
+    #[derive(Default)]
+    pub struct Ways {
+        /// Ways that lead on unless an exception comes, by code id and line.
+        pending: FxHashMap<(u64, i32), Vec<Pending>>,
+        /// Handlers that lead to no other line, by code id and code unit.
+        quiet: FxHashSet<(u64, usize)>,
+        /// Where the last exception was raised: address of the code object, code unit.
+        raised: (usize, usize),
+        /// A fork is not over yet, in the child.
+        forking: bool,
     }
 
-    static AGAIN: Gil<bool> = Gil::new(false);
+    /// A way that something of its line may still keep from being gone.
+    struct Pending {
+        /// Address of the frame.
+        frame: usize,
+        from: usize,
+        to: usize,
+        /// The lines that come then.
+        lines: Vec<i32>,
+    }
+
+    impl Ways {
+        pub fn restart(&mut self) {
+            *self = Self { forking: true, ..Self::default() };
+        }
+    }
 
     /// A fork is over, in the child: what the parent has seen comes again. Not earlier: in the middle of
     /// the fork, the interpreter's locks are held.
-    pub fn forked() {
-        if AGAIN.get() {
-            AGAIN.set(false);
-            crate::process::tools::repair();
+    ///
+    /// # Safety
+    /// Needs the GIL; the recorder may be null.
+    pub unsafe fn forked(rec: *mut Recorder) {
+        // SAFETY: promised by the caller.
+        unsafe {
+            if !rec.is_null()
+                && std::mem::take(&mut (*rec).seen.ways.forking)
+                && (*rec).detail != Detail::Full
+            {
+                crate::process::tools::repair();
+            }
         }
     }
 
@@ -190,50 +219,85 @@ mod imp {
         frame: Frame,
         code: Code,
         id: u64,
-        info: &CodeInfo,
+        info: &mut CodeInfo,
         from: usize,
         to: usize,
     ) -> bool {
         // SAFETY: promised by the callers.
         unsafe {
-            if (*told()).contains(&(id, Told::Unit(from, to))) {
+            let seen = &mut (*rec).seen;
+            let told = (id, Told::Unit(from, to));
+            if seen.told.contains(&told) {
                 return true;
             }
-            let frame = frame.0 as usize;
-            match (*pending()).get(&(id, from, to)) {
+            let (frame, line) = (frame.0 as usize, info.unit(from).map_or(0, |unit| unit.line));
+            let pending = seen.ways.pending.entry((id, line)).or_default();
+            let is_this = |way: &Pending| (way.from, way.to) == (from, to);
+            let lines = match pending.iter().position(is_this) {
                 // Another frame is at it.
-                Some(earlier) if earlier.frame != frame => return false,
+                Some(at) if pending[at].frame != frame => return false,
                 // The same one is there again, or one that has got its place: it went on.
-                Some(_) => {}
+                Some(at) => pending.swap_remove(at).lines,
                 None => {
-                    let way = way(code, info, from, to);
-                    if way.sure > 0 {
-                        tell(rec, id, way.from, &way.lines[..way.sure]);
+                    let mut way = way(code, info, from, to);
+                    if way.fails {
+                        let lines = way.lines.clone();
+                        pending.push(Pending { frame, from, to, lines });
+                    }
+                    way.lines.truncate(way.sure);
+                    if !way.lines.is_empty() {
+                        tell(rec, id, line, &way.lines);
                     }
                     if !way.fails {
-                        is_new(id, Told::Unit(from, to));
-                        return true;
+                        seen.told.insert(told);
                     }
-                    let pended = Pending { frame, line: way.from, lines: way.lines };
-                    (*pending()).insert((id, from, to), pended);
-                    return false;
+                    return !way.fails;
                 }
-            }
-            if let Some(passed) = (*pending()).remove(&(id, from, to))
-                && is_new(id, Told::Unit(from, to))
-            {
-                tell(rec, id, passed.line, &passed.lines);
-            }
+            };
+            seen.told.insert(told);
+            tell(rec, id, line, &lines);
             true
         }
     }
 
+    /// What ways are read from.
+    pub struct Map {
+        /// The instructions, as they were compiled.
+        bytes: Vec<u8>,
+        handlers: Vec<Handler>,
+        /// Lines that lead on in several ways without a fork, sorted: those that hold code objects, such
+        /// as a function of one line, and those of `async for`.
+        other_forks: Vec<u32>,
+    }
+
+    impl Map {
+        unsafe fn new(code: Code, units: &[Unit]) -> Self {
+            // SAFETY: the code object is alive.
+            unsafe {
+                let bytes = code.instructions();
+                let handlers = location::handlers(code.bytes(v::CODE_EXCEPTIONTABLE));
+                let mut other_forks = inner_lines(code);
+                let opcodes = bytes.chunks_exact(2).map(|unit| u16::from(unit[0]));
+                let ends = opcodes.zip(units).filter(|(code, _)| *code == o::END_ASYNC_FOR);
+                other_forks.extend(ends.map(|(_, unit)| unit.line.unsigned_abs()));
+                other_forks.sort_unstable();
+                other_forks.dedup();
+                Self { bytes, handlers, other_forks }
+            }
+        }
+    }
+
+    /// The map of a code object, made at its first use.
+    unsafe fn map(code: Code, info: &mut CodeInfo) -> &Map {
+        let CodeInfo { map, units, .. } = info;
+        // SAFETY: promised by the callers.
+        map.get_or_insert_with(|| Box::new(unsafe { Map::new(code, units) }))
+    }
+
     /// Where control leads from a fork or the start of a line.
     struct Way {
-        /// The line that it comes from.
-        from: i32,
-        /// The lines that come then, up to the next fork, return or raise; the outside, negative, where
-        /// an exception that came before leaves the code object.
+        /// The lines that come, up to the next fork, return or raise; the outside, negative, where an
+        /// exception that came before leaves the code object.
         lines: Vec<i32>,
         /// So many of them come for sure.
         sure: usize,
@@ -241,16 +305,14 @@ mod imp {
         fails: bool,
     }
 
-    unsafe fn way(code: Code, info: &CodeInfo, from: usize, to: usize) -> Way {
-        let line_of = |at: usize| info.unit(at).map_or(0, |unit| unit.line);
-        let mut way = Way { from: line_of(from), lines: Vec::new(), sure: 0, fails: false };
-        if way.from <= 0 {
+    unsafe fn way(code: Code, info: &mut CodeInfo, from: usize, to: usize) -> Way {
+        let mut way = Way { lines: Vec::new(), sure: 0, fails: false };
+        let Some(from) = info.unit(from).map(|unit| unit.line).filter(|line| *line > 0) else {
             return way;
-        }
-        // SAFETY: the code object is alive.
-        let (bytes, handlers) = unsafe {
-            (code.instructions(), location::handlers(code.bytes(v::CODE_EXCEPTIONTABLE)))
         };
+        // SAFETY: promised by the callers.
+        unsafe { map(code, info) };
+        let Some(Map { bytes, handlers, .. }) = info.map.as_deref() else { return way };
         let (mut at, mut argument, mut steps, mut sure) = (to, 0, 0, true);
         while 2 * at + 1 < bytes.len() && way.lines.len() < LINES_MAX && steps < bytes.len() {
             steps += 1;
@@ -262,8 +324,8 @@ mod imp {
                 at = next;
                 continue;
             }
-            let line = line_of(at);
-            if line > 0 && line != way.from && way.lines.last() != Some(&line) {
+            let line = info.unit(at).map_or(0, |unit| unit.line);
+            if line > 0 && line != from && way.lines.last() != Some(&line) {
                 way.lines.push(line);
                 way.sure += usize::from(sure);
             }
@@ -275,9 +337,7 @@ mod imp {
                 break;
             }
             // The statement is not left where its first line comes again.
-            way.fails |= !way.lines.is_empty() && line == way.from;
-            let store = [o::STORE_FAST, o::STORE_NAME, o::STORE_GLOBAL, o::END_FOR, o::END_SEND];
-            let is_safe = v::is_safe(opcode) || v::is_always_jump(opcode) || store.contains(&code);
+            way.fails |= !way.lines.is_empty() && line == from;
             if v::is_reraise(opcode) {
                 let handler = handlers.iter().find(|(range, _)| range.contains(&at));
                 let Some((_, handler)) = handler else {
@@ -288,8 +348,9 @@ mod imp {
                 (at, argument) = (*handler, 0);
                 continue;
             }
-            if !is_safe {
-                way.fails |= way.lines.is_empty() && line == way.from;
+            let store = [o::STORE_FAST, o::STORE_NAME, o::STORE_GLOBAL, o::END_FOR, o::END_SEND];
+            if !v::is_safe(opcode) && !v::is_always_jump(opcode) && !store.contains(&code) {
+                way.fails |= way.lines.is_empty() && line == from;
                 sure = false;
             }
             let target = next as i64 + direction * argument;
@@ -300,28 +361,8 @@ mod imp {
         way
     }
 
-    /// Lines that have run as far as their start, and lead on unless an exception comes: of those that
-    /// have no fork to tell it, or lead on from one by more of the line. By code id and code units.
-    static PENDING: Gil<*mut FxHashMap<(u64, usize, usize), Pending>> =
-        Gil::new(std::ptr::null_mut());
-
-    struct Pending {
-        /// Address of the frame.
-        frame: usize,
-        line: i32,
-        /// The lines that come then.
-        lines: Vec<i32>,
-    }
-
-    fn pending() -> *mut FxHashMap<(u64, usize, usize), Pending> {
-        if PENDING.get().is_null() {
-            PENDING.set(Box::into_raw(Box::default()));
-        }
-        PENDING.get()
-    }
-
     /// A line begins, in the running frame. True if its way on is known: from its forks, or because
-    /// it ran before and no exception came.
+    /// nothing of it can fail, or because it ran before and no exception came.
     ///
     /// # Safety
     /// Needs the GIL and the recorder; the frame must be the running one.
@@ -330,40 +371,27 @@ mod imp {
         unsafe {
             let code = frame.code();
             let (id, info) = known(rec, code);
-            let forks = info.other_forks.get_or_insert_with(|| other_forks(code));
-            if forks.binary_search(&line.unsigned_abs()).is_err() {
+            let at = frame.instruction().max(0) as usize;
+            if map(code, info).other_forks.binary_search(&line.unsigned_abs()).is_err() {
+                // It leads on by its forks, or in one way only, as `while True` does.
+                let way = way(code, info, at, at);
+                if way.sure > 0 && (*rec).seen.is_new(id, Told::Unit(at, at)) {
+                    tell(rec, id, line, &way.lines[..way.sure]);
+                }
                 return true;
             }
-            let at = frame.instruction().max(0) as usize;
             // The frame is at the line again, or is another that has got its place: it went on.
-            let passed = (*pending()).extract_if(|(code, from, to), pending| {
-                let is_line = *code == id && pending.line == line && from == to;
-                is_line && pending.frame == frame.0 as usize
-            });
-            for ((_, unit, _), passed) in passed.collect::<Vec<_>>() {
-                if is_new(id, Told::Unit(unit, unit)) {
-                    tell(rec, id, passed.line, &passed.lines);
+            let seen = &mut (*rec).seen;
+            if let Some(pending) = seen.ways.pending.get_mut(&(id, line)) {
+                let is_passed =
+                    |way: &mut Pending| way.from == way.to && way.frame == frame.0 as usize;
+                for passed in pending.extract_if(.., is_passed).collect::<Vec<_>>() {
+                    if seen.told.insert((id, Told::Unit(passed.from, passed.to))) {
+                        tell(rec, id, line, &passed.lines);
+                    }
                 }
             }
             follow(rec, frame, code, id, info, at, at)
-        }
-    }
-
-    /// Lines that lead on in several ways without a fork: those that hold code objects, and those of
-    /// `async for`.
-    unsafe fn other_forks(code: Code) -> Box<[u32]> {
-        // SAFETY: the code object is alive.
-        unsafe {
-            let mut lines = inner_lines(code);
-            let bytes = code.instructions();
-            let table = code.bytes(v::CODE_LINETABLE);
-            let all = location::lines(table, code.int(v::CODE_FIRSTLINENO), bytes.len() / 2);
-            let opcodes = bytes.chunks_exact(2).map(|unit| u16::from(unit[0]));
-            let ends = opcodes.zip(all).filter(|(opcode, _)| *opcode == o::END_ASYNC_FOR);
-            lines.extend(ends.map(|(_, line)| line.unsigned_abs()));
-            lines.sort_unstable();
-            lines.dedup();
-            lines.into()
         }
     }
 
@@ -375,41 +403,37 @@ mod imp {
         // SAFETY: promised by the caller.
         unsafe {
             (*rec).enter();
-            for ((id, ..), passed) in std::mem::take(&mut *pending()) {
-                let next = passed.lines[0];
-                if next < 0 || (*told()).contains(&(id, Told::Line(next, next))) {
-                    tell(rec, id, passed.line, &passed.lines);
+            for ((id, line), ways) in std::mem::take(&mut (*rec).seen.ways.pending) {
+                for passed in ways {
+                    let next = passed.lines[0];
+                    let has_run = (*rec).seen.told.contains(&(id, Told::Line(next, next)));
+                    if next < 0 || has_run {
+                        tell(rec, id, line, &passed.lines);
+                    }
                 }
             }
         }
     }
 
-    /// Where the last exception was raised: address of the code object, code unit.
-    static RAISED: Gil<(usize, usize)> = Gil::new((0, 0));
-
     /// An exception is raised in a frame, or passes through it.
     ///
     /// # Safety
-    /// Needs the GIL.
+    /// Needs the GIL and the recorder; `code` must be alive.
     pub unsafe fn raised(rec: *mut Recorder, frame: Frame, code: Code, at: usize, exception: Obj) {
         // SAFETY: promised by the caller; the exception is alive.
         unsafe {
+            let (id, info) = known(rec, code);
+            let Some(unit) = info.unit(at) else { return };
             // What is awaited hands its value over in one of these, which is none of the program's.
             let kind = pyo3_ffi::Py_TYPE(exception);
             let stop = pyo3_ffi::PyExc_StopIteration.cast();
-            let info = (*rec).codes.info(code);
-            let is_send = (*info).unit(at).is_some_and(|unit| unit.flags & IS_SEND != 0);
-            if is_send && pyo3_ffi::PyType_IsSubtype(kind, stop) != 0 {
+            if unit.flags & IS_SEND != 0 && pyo3_ffi::PyType_IsSubtype(kind, stop) != 0 {
                 return;
             }
-            RAISED.set((code.0 as usize, at));
-            if !(*pending()).is_empty() {
-                let (id, info) = known(rec, code);
-                let line = info.unit(at).map_or(0, |unit| unit.line);
-                let frame = frame.0 as usize;
-                (*pending()).retain(|(code, ..), pending| {
-                    *code != id || pending.line != line || pending.frame != frame
-                });
+            let ways = &mut (*rec).seen.ways;
+            ways.raised = (code.0 as usize, at);
+            if let Some(pending) = ways.pending.get_mut(&(id, unit.line)) {
+                pending.retain(|way| way.frame != frame.0 as usize);
             }
         }
     }
@@ -419,29 +443,36 @@ mod imp {
     /// # Safety
     /// Needs the GIL and the recorder; `code` must be alive.
     pub unsafe fn handled(rec: *mut Recorder, code: Code, at: usize, exception: Obj) {
-        let (raiser, from) = RAISED.get();
-        if raiser != code.0 as usize {
-            return;
-        }
         // SAFETY: promised by the caller; the exception is alive.
         unsafe {
-            // Another exception goes through the end of `async for`.
-            let kind = pyo3_ffi::Py_TYPE(exception);
-            let stop = pyo3_ffi::PyExc_StopAsyncIteration.cast();
-            if code.instructions().get(2 * at).copied().map(u16::from) == Some(o::END_ASYNC_FOR)
-                && pyo3_ffi::PyType_IsSubtype(kind, stop) == 0
-            {
+            let (raiser, from) = (*rec).seen.ways.raised;
+            if raiser != code.0 as usize {
                 return;
             }
             let (id, info) = known(rec, code);
-            let way = way(code, info, from, at);
-            if way.lines.is_empty() {
+            let seen = &mut (*rec).seen;
+            if seen.ways.quiet.contains(&(id, at)) {
                 return;
             }
-            RAISED.set((0, 0));
-            if is_new(id, Told::Unit(from, at)) {
-                tell(rec, id, way.from, &way.lines);
+            // Another exception goes through the end of `async for`.
+            let opcode = map(code, info).bytes.get(2 * at).copied().map_or(0, u16::from);
+            let stop = pyo3_ffi::PyExc_StopAsyncIteration.cast();
+            if opcode == o::END_ASYNC_FOR
+                && pyo3_ffi::PyType_IsSubtype(pyo3_ffi::Py_TYPE(exception), stop) == 0
+            {
+                return;
             }
+            if !seen.told.contains(&(id, Told::Unit(from, at))) {
+                let way = way(code, info, from, at);
+                if way.lines.is_empty() {
+                    seen.ways.quiet.insert((id, at));
+                    return;
+                }
+                let line = info.unit(from).map_or(0, |unit| unit.line);
+                seen.told.insert((id, Told::Unit(from, at)));
+                tell(rec, id, line, &way.lines);
+            }
+            (*rec).seen.ways.raised = (0, 0);
         }
     }
 
@@ -455,13 +486,13 @@ mod imp {
             let (id, info) = known(rec, code);
             let line_of = |at: usize| info.unit(at).map_or(0, |unit| unit.line);
             let mut from = line_of(at);
-            let (raiser, raised) = RAISED.get();
+            let (raiser, raised) = (*rec).seen.ways.raised;
             if from <= 0 && raiser == code.0 as usize {
                 // A handler without a line, as every coroutine has one, has raised it again.
                 from = line_of(raised);
             }
             let outside = -info.first_line;
-            if from > 0 && is_new(id, Told::Line(from, outside)) {
+            if from > 0 && (*rec).seen.is_new(id, Told::Line(from, outside)) {
                 tell(rec, id, from, &[outside]);
             }
         }
@@ -474,9 +505,8 @@ pub use imp::{Traced, traced};
 #[cfg(not(Py_3_12))]
 mod imp {
     use super::super::code::{FIRST_RESUME, IS_YIELD};
-    use super::{Gil, Recorder, Told, is_new, known, tell};
+    use super::{Recorder, Told, known, tell};
     use crate::cpython::Frame;
-    use rustc_hash::FxHashMap;
     use std::ffi::c_int;
 
     /// What a trace function is told of.
@@ -507,11 +537,6 @@ mod imp {
         }
     }
 
-    /// Of each frame: the line that it is at.
-    static AT: Gil<*mut FxHashMap<usize, i32>> = Gil::new(std::ptr::null_mut());
-
-    pub unsafe fn restart() {}
-
     /// A trace function is told something of the running frame.
     ///
     /// # Safety
@@ -534,37 +559,33 @@ mod imp {
                 let (id, info) = known(rec, code);
                 info.ways.resize(info.units.len(), 0);
                 info.ways[unit_at] = 1;
-                if unit.line > 0 && is_new(id, Told::Line(unit.line, unit.line)) {
+                if unit.line > 0 && (*rec).seen.is_new(id, Told::Line(unit.line, unit.line)) {
                     tell(rec, id, unit.line, &[unit.line]);
                 }
             }
             if !branch {
                 return;
             }
-            let mut at = AT.get();
-            if at.is_null() {
-                at = Box::into_raw(Box::default());
-                AT.set(at);
-            }
+            let at = &mut (*rec).seen.at;
             let outside = -(*info).first_line;
             let key = frame.0 as usize;
             let (from, to) = match what {
                 Traced::Call => {
                     if unit.flags & FIRST_RESUME != 0 {
-                        (*at).insert(key, outside);
+                        at.insert(key, outside);
                     }
                     return;
                 }
-                Traced::Line => ((*at).insert(key, unit.line).unwrap_or(outside), unit.line),
+                Traced::Line => (at.insert(key, unit.line).unwrap_or(outside), unit.line),
                 Traced::Return if unit.flags & IS_YIELD != 0 => return,
-                Traced::Return | Traced::Unwind => ((*at).remove(&key).unwrap_or(outside), outside),
+                Traced::Return | Traced::Unwind => (at.remove(&key).unwrap_or(outside), outside),
                 Traced::Other => return,
             };
             if from == to {
                 return;
             }
             let (id, _) = known(rec, code);
-            if is_new(id, Told::Line(from, to)) {
+            if (*rec).seen.is_new(id, Told::Line(from, to)) {
                 tell(rec, id, from, &[to]);
             }
         }

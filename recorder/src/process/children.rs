@@ -201,7 +201,7 @@ unsafe fn after_fork(result: Obj, how: &str, number: u32, outer: u32) {
         };
         #[cfg(Py_3_12)]
         if is_child {
-            crate::hooks::seen::forked();
+            crate::hooks::seen::forked(here());
         }
         NEXT.set(if is_child { 0 } else { outer });
         child(result, how, number);

@@ -181,3 +181,26 @@ class Excl:  # pragma: no cover
 while True:
     if n: break
 exec(compile("a = 1\nif a:\n    b = 2\n", __file__, "exec"))
+
+def me(n):
+    for x in range(n):
+        break
+        x = 1
+    y = 1
+me(0)
+me(1)
+def d2(n=[0]):
+    n[0] += 1
+    if n[0] > 3: raise KeyError
+def a2(x=1):
+    while True:
+        d2()
+        pass
+    else:
+        x = 3
+try: a2()
+except KeyError: pass
+def f3():
+    yield from (1, 2)
+    x = 1
+g = f3(); next(g); next(g); g.close()

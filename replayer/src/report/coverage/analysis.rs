@@ -44,7 +44,6 @@ pub struct Counted {
     made: BTreeSet<Move>,
     exits: BTreeMap<u32, usize>,
     no_branch: BTreeSet<u32>,
-    all_excluded: BTreeSet<u32>,
 }
 
 /// Sums of a file, a region or all.
@@ -149,7 +148,6 @@ impl Analysis {
         let mut counted = Counted {
             statements: code.statements.clone(),
             excluded: code.excluded.clone(),
-            all_excluded: code.excluded.clone(),
             executed: ran.filter(|line| code.statements.contains(line)).collect(),
             ..Counted::default()
         };
@@ -223,7 +221,6 @@ impl Analysis {
                 excluded: within(&all.excluded, lines),
                 executed: within(&all.executed, lines),
                 no_branch: within(&all.no_branch, lines),
-                all_excluded: within(&all.excluded, lines),
                 ..Counted::default()
             });
         }
@@ -296,9 +293,7 @@ impl Counted {
             u32::try_from(end).is_ok_and(|line| set.contains(&line))
         };
         let missing = self.possible.difference(&self.made).filter(|(from, to)| {
-            !is_in(*from, &self.no_branch)
-                && !is_in(*to, &self.all_excluded)
-                && self.is_branch(*from)
+            !is_in(*from, &self.no_branch) && !is_in(*to, &self.excluded) && self.is_branch(*from)
         });
         by_line(missing)
     }

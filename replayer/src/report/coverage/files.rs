@@ -4,6 +4,7 @@ use super::settings::Settings;
 use crate::timeline::meta_of;
 use fancy_regex::Regex;
 use moviola_format::read::Trace;
+use rustc_hash::FxHashMap;
 use std::path::{Path, PathBuf};
 
 /// The choice of files by `--source`, `--include`, `--omit` and the settings of the same names.
@@ -29,7 +30,7 @@ impl Choice {
         let mut packages = settings.source_packages.clone();
         for source in &settings.source {
             if here.join(source).is_dir() || Path::new(source).is_absolute() {
-                roots.push(absolute(here, source));
+                roots.push(canonical(&absolute(here, source)));
             } else {
                 packages.push(source.clone());
             }
@@ -38,7 +39,7 @@ impl Choice {
             if !here.join(directory).is_dir() {
                 return Err(format!("`{directory}` of `source_dirs` is no directory"));
             }
-            roots.push(absolute(here, directory));
+            roots.push(canonical(&absolute(here, directory)));
         }
         if let Some(wrong) = packages.iter().find(|package| package.contains('/')) {
             return Err(format!("`{wrong}` is no directory and no package"));
@@ -72,17 +73,21 @@ impl Choice {
         let cwd = meta_of(trace, "cwd");
         let real =
             |name: &str| !name.is_empty() && !name.starts_with('<') && !name.starts_with("memory:");
-        let names: Vec<Option<String>> = trace
-            .codes()
-            .iter()
-            .map(|code| real(&code.filename).then(|| crate::export::absolute(cwd, &code.filename)))
-            .collect();
+        let mut seen: FxHashMap<&str, String> = FxHashMap::default();
+        let mut named = |name| {
+            let found =
+                seen.entry(name).or_insert_with(|| canonical(&absolute(Path::new(cwd), name)));
+            found.clone()
+        };
+        let codes = trace.codes().iter().map(|code| code.filename.as_str());
+        let names: Vec<Option<String>> =
+            codes.map(|name| real(name).then(|| named(name))).collect();
         let known: Vec<&str> = names.iter().flatten().map(String::as_str).collect();
         let place = Place::new(trace);
         let mut roots = self.roots.clone();
         roots.extend(self.packages.iter().filter_map(|package| package_root(package, &known)));
         let is_wanted = |file: &str| self.is_wanted(file, &roots, &place);
-        let mut decided: rustc_hash::FxHashMap<String, bool> = rustc_hash::FxHashMap::default();
+        let mut decided: FxHashMap<String, bool> = FxHashMap::default();
         let chosen = names.iter().map(|name| {
             let name = name.as_ref()?;
             let wanted = decided.get(name).copied().unwrap_or_else(|| {
@@ -165,16 +170,12 @@ impl Choice {
                 self.walk(&path, false, found);
             } else if let (Some(name), Some(path)) = (entry.file_name().to_str(), path.to_str())
                 && is_module(name)
-                && path_is_file(path)
+                && Path::new(path).is_file()
             {
-                found.push(path.to_owned());
+                found.push(canonical(path));
             }
         }
     }
-}
-
-fn path_is_file(path: &str) -> bool {
-    Path::new(path).is_file()
 }
 
 /// Whether a file's name is one that can be imported, not an editor's.
@@ -222,6 +223,14 @@ fn package_root(package: &str, names: &[&str]) -> Option<String> {
         Some(name[..at + inside.len() - 1].to_owned())
     });
     found.min_by_key(String::len)
+}
+
+/// The name of a file without links, as coverage.py has it (`coverage.files.abs_file`); as it is if the
+/// file is not there, as on another machine.
+fn canonical(name: &str) -> String {
+    let real = std::fs::canonicalize(name).ok();
+    real.and_then(|real| real.into_os_string().into_string().ok())
+        .unwrap_or_else(|| name.to_owned())
 }
 
 /// An absolute name without `.`, `..` and slashes that say nothing.

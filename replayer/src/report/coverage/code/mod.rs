@@ -14,6 +14,7 @@ pub use text::{Lines, normal, python_lines};
 
 use crate::report::room::with_room;
 use fancy_regex::Regex;
+use possible::Possible;
 use ruff_python_ast as py;
 use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 use ruff_text_size::Ranged as _;
@@ -49,8 +50,9 @@ pub struct Code {
 }
 
 impl Code {
-    /// Looks into a text. `known` are the lines that the recorded code has instructions on, if the
-    /// recording says so; `minor` is its Python 3's.
+    /// Looks into a text. `known` are the lines that recorded code under this name has instructions on, if
+    /// the recording says so: they decide where the text does not. (They are no statements by themselves:
+    /// the code may have been compiled from another text.) `minor` is its Python 3's.
     ///
     /// # Errors
     /// What is wrong if it is not Python, or too large.
@@ -155,10 +157,14 @@ fn look(
     let py::Mod::Module(module) = parsed.syntax() else { return Err("no module".to_owned()) };
     let body = &module.body;
     let lines = Lines::new(&text, parsed.tokens());
-    let possible = match known {
-        Some(known) => known.into_iter().map(|line| lines.first(line)).collect(),
-        None => possible::lines(body, &lines, minor),
-    };
+    let Possible { sure: mut possible, perhaps } = possible::lines(body, &lines, minor);
+    match known {
+        Some(known) => {
+            let known: BTreeSet<u32> = known.iter().map(|line| lines.first(*line)).collect();
+            possible.extend(perhaps.intersection(&known));
+        }
+        None => possible.extend(perhaps),
+    }
     let matching = |pattern: &Option<Arc<Regex>>| {
         let pattern = pattern.as_deref();
         pattern.map(|pattern| excluded::matching(pattern, &text, &lines)).unwrap_or_default()

@@ -4,12 +4,22 @@
 use super::text::{Lines, docstring};
 use ruff_python_ast as py;
 use ruff_python_ast::visitor::{Visitor, walk_expr};
-use ruff_text_size::Ranged as _;
 use std::collections::BTreeSet;
 
-/// The lines of a module, each as the first of its logical line. `minor`: Python 3's.
-pub fn lines(body: &[py::Stmt], lines: &Lines, minor: u32) -> BTreeSet<u32> {
-    let mut compiler = Compiler { lines, minor, found: BTreeSet::new(), loops: Vec::new() };
+/// Lines of a module, each as the first of its logical line.
+#[derive(Debug, Default)]
+pub struct Possible {
+    /// Those that have instructions.
+    pub sure: BTreeSet<u32>,
+    /// Those of code objects in what is never reached: 3.11 keeps them, unless no constant comes behind
+    /// them that is used (`trim_unused_consts`). Only the compiled code tells.
+    pub perhaps: BTreeSet<u32>,
+}
+
+/// The lines of a module. `minor`: Python 3's.
+pub fn lines(body: &[py::Stmt], lines: &Lines, minor: u32) -> Possible {
+    let found = Possible::default();
+    let mut compiler = Compiler { lines, minor, found, is_dead: false, loops: Vec::new() };
     compiler.scope(body, Scope::Named);
     compiler.found
 }
@@ -24,7 +34,9 @@ enum Scope {
 struct Compiler<'l> {
     lines: &'l Lines,
     minor: u32,
-    found: BTreeSet<u32>,
+    found: Possible,
+    /// In a code object that lies in what is never reached.
+    is_dead: bool,
     /// Of each loop around: whether a `break` is reached.
     loops: Vec<bool>,
 }
@@ -49,12 +61,17 @@ impl Compiler<'_> {
 
     fn add(&mut self, line: u32, live: bool) {
         if live {
-            self.found.insert(line);
+            let lines = if self.is_dead { &mut self.found.perhaps } else { &mut self.found.sure };
+            lines.insert(line);
         }
     }
 
-    /// 3.11 keeps the code objects of what is never reached, unless no constant comes behind them that
-    /// is used (`trim_unused_consts`), which is not looked into here.
+    /// The line of a node.
+    fn line(&self, node: &impl ruff_text_size::Ranged) -> u32 {
+        self.lines.first(self.lines.line(node.start()))
+    }
+
+    /// 3.11 may keep the code objects of what is never reached.
     fn keeps_dead(&self) -> bool {
         self.minor < 12
     }
@@ -62,9 +79,31 @@ impl Compiler<'_> {
     /// The code objects in an expression that is never reached.
     fn dead(&mut self, expression: &py::Expr) {
         if self.keeps_dead() && has_code(expression) {
-            let line = self.lines.first(self.lines.line(expression.start()));
-            self.found.insert(line);
+            self.found.perhaps.insert(self.line(expression));
         }
+    }
+
+    /// A function or class, whose code object begins at the first line.
+    fn definition(
+        &mut self,
+        first: u32,
+        name: &py::Identifier,
+        decorators: &[py::Decorator],
+        (body, scope): (&[py::Stmt], Scope),
+        live: bool,
+    ) -> bool {
+        for decorator in decorators {
+            self.add(self.line(decorator), live);
+        }
+        self.add(self.lines.of_head(name), live);
+        if live || self.keeps_dead() {
+            let was_dead = self.is_dead;
+            self.is_dead |= !live;
+            self.add(first, true);
+            self.scope(body, scope);
+            self.is_dead = was_dead;
+        }
+        live
     }
 
     fn statement(&mut self, statement: &py::Stmt, live: bool, scope: Scope) -> bool {
@@ -72,28 +111,12 @@ impl Compiler<'_> {
         let line = self.lines.of(statement);
         match statement {
             Stmt::FunctionDef(def) => {
-                for decorator in &def.decorator_list {
-                    self.add(self.lines.first(self.lines.line(decorator.start())), live);
-                }
-                let own = live || self.keeps_dead();
-                self.add(self.lines.of_head(&def.name), live);
-                self.add(line, own);
-                if own {
-                    self.scope(&def.body, Scope::Function);
-                }
-                live
+                let body = (&def.body[..], Scope::Function);
+                self.definition(line, &def.name, &def.decorator_list, body, live)
             }
             Stmt::ClassDef(def) => {
-                for decorator in &def.decorator_list {
-                    self.add(self.lines.first(self.lines.line(decorator.start())), live);
-                }
-                let own = live || self.keeps_dead();
-                self.add(self.lines.of_head(&def.name), live);
-                self.add(line, own);
-                if own {
-                    self.scope(&def.body, Scope::Named);
-                }
-                live
+                let body = (&def.body[..], Scope::Named);
+                self.definition(line, &def.name, &def.decorator_list, body, live)
             }
             Stmt::Global(_) | Stmt::Nonlocal(_) => live,
             Stmt::Delete(delete) if delete.targets.iter().all(is_nothing) => live,
@@ -150,7 +173,7 @@ impl Compiler<'_> {
                 let mut end = false;
                 let mut next = live;
                 for case in &choice.cases {
-                    self.add(self.lines.first(self.lines.line(case.pattern.start())), next);
+                    self.add(self.line(&case.pattern), next);
                     let (can_hold, can_fail) = case.guard.as_deref().map_or((true, false), truth);
                     end |= self.body(&case.body, next && can_hold, scope);
                     next &= can_fail || !is_irrefutable(&case.pattern);
@@ -162,7 +185,7 @@ impl Compiler<'_> {
                 let through = self.body(&guard.body, live, scope);
                 let mut end = self.body(&guard.orelse, through, scope);
                 for py::ExceptHandler::ExceptHandler(handler) in &guard.handlers {
-                    self.add(self.lines.first(self.lines.line(handler.start())), live);
+                    self.add(self.line(handler), live);
                     end |= self.body(&handler.body, live, scope);
                 }
                 let last = self.body(&guard.finalbody, live, scope);
@@ -194,7 +217,7 @@ impl Compiler<'_> {
             Some((clause, rest)) => match &clause.test {
                 None => self.body(&clause.body, live, scope),
                 Some(test) => {
-                    let line = self.lines.first(self.lines.line(clause.start()));
+                    let line = self.line(clause);
                     self.choice(line, test, &clause.body, rest, live, scope)
                 }
             },
