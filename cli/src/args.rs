@@ -255,6 +255,17 @@ pub struct CoverageArgs {
     pub traces: Vec<PathBuf>,
 }
 
+/// How `moviola trace -T` is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CallsFormat {
+    /// As `python -m trace` writes it
+    Text,
+    /// A graph for Graphviz
+    Dot,
+    /// A graph for Mermaid
+    Mermaid,
+}
+
 /// `moviola trace`: the options of `python -m trace`.
 #[derive(Debug, Args)]
 pub struct TracingArgs {
@@ -270,7 +281,7 @@ pub struct TracingArgs {
     /// List who called whom
     #[arg(short = 'T', long)]
     pub trackcalls: bool,
-    /// Report from the counts file only; takes no recording
+    /// Report from the counts file only; recordings are not counted, they say which lines can run
     #[arg(short, long, conflicts_with = "no_report")]
     pub report: bool,
     /// Write no reports, and no counts file
@@ -300,6 +311,24 @@ pub struct TracingArgs {
     /// Leave out files under these directories (colons between; $prefix and $exec_prefix are Python's own)
     #[arg(long, value_name = "DIR")]
     pub ignore_dir: Vec<String>,
+    /// With -t: which locals changed from a line of a frame to its next: + new, ~ another value, - gone
+    #[arg(long)]
+    pub locals_diff: bool,
+    /// Only what this thread did, by its number or name
+    #[arg(long, value_name = "THREAD")]
+    pub thread: Option<String>,
+    /// Only what happened from one position to another, both included
+    #[arg(long, num_args = 2, value_names = ["@N", "@M"])]
+    pub between: Option<Vec<String>>,
+    /// Each thread by itself (.cover files: in a directory for each under --coverdir)
+    #[arg(long)]
+    pub per_thread: bool,
+    /// With -l and -T: how often; a generator that goes on is called again
+    #[arg(long)]
+    pub counts: bool,
+    /// How -T is written: dot is for Graphviz
+    #[arg(long, value_enum, default_value = "text", hide_default_value = true)]
+    pub format: CallsFormat,
     /// The recordings; counts are added up
     pub traces: Vec<PathBuf>,
 }

@@ -59,6 +59,18 @@ pub fn failure(path: &Path, error: &TraceError) -> Failure {
     })
 }
 
+/// A position as it is given on a command line: @N, `start` or `end`; `last` is the last there is.
+pub fn position(given: &str, last: u64) -> Result<u64, Failure> {
+    let number = match given {
+        "start" => Some(0),
+        "end" => Some(last),
+        _ => given.strip_prefix('@').unwrap_or(given).parse().ok(),
+    };
+    number.filter(|stop| *stop <= last).ok_or_else(|| {
+        Failure::usage(format!("{given} is no position of this trace: give @0 to @{last}"))
+    })
+}
+
 /// The facts about the run that the recorder wrote at its start.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {

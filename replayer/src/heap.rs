@@ -4,6 +4,7 @@
 //! trace's index instead; this module never looks anything up there.
 
 mod map;
+mod view;
 
 use moviola_format::event::{Event, Kind, Part, Reason, Value};
 use moviola_format::read::OwnedValue;
@@ -11,6 +12,7 @@ use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 
 pub use map::{Key, OrderedMap};
+pub use view::Seen;
 
 /// An object's contents now.
 #[derive(Debug, Default)]

@@ -11,3 +11,4 @@ pub mod report;
 pub mod show;
 mod steps;
 pub mod timeline;
+mod variables;

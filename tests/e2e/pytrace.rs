@@ -215,3 +215,191 @@ fn a_forked_childs_lines_go_on_where_it_began() {
     assert_eq!(times.len(), 9, "{times:?}");
     assert!(slept.is_sorted() && slept[7] < slept[8] - 0.2 && slept[8] < 60.0, "{times:?}");
 }
+
+/// The program whose locals change in many ways, recorded here; and its lines without their text.
+fn changes(place: &Place) -> String {
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/e2e/programs");
+    place.write("p.py", &std::fs::read_to_string(programs.join("changes.py")).unwrap());
+    let done = place.record(&["p.py"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let oracle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/oracle/truth_locals.py");
+    place.plain(&[oracle.to_str().unwrap(), "p.py"]).out
+}
+
+/// Lines and changes, without texts of lines, calls, what every module has, and what has no text of
+/// its own.
+fn bare(text: &str) -> Vec<&str> {
+    let plain = |line: &&str| {
+        let place = line.split_once("):").map_or(*line, |(place, _)| place);
+        place.starts_with("p.py(") || (line.starts_with("    ") && !line.contains(['<']))
+    };
+    let short = |line| match line {
+        line if str::starts_with(line, "p.py(") => line.split_inclusive(')').next().unwrap(),
+        line => line,
+    };
+    let lines = text.lines().filter(plain).map(short);
+    let mut lines: Vec<&str> = lines.filter(|line| line.get(6..8) != Some("__")).collect();
+    // Which variable of a frame comes first is not the same in all Pythons.
+    lines.chunk_by_mut(|a, b| a.starts_with(' ') && b.starts_with(' ')).for_each(<[_]>::sort);
+    lines
+}
+
+#[test]
+fn changed_locals_are_those_that_a_tracer_sees() {
+    let place = Place::new();
+    let want = changes(&place);
+    let done = place.run(&[&["trace", "--locals-diff"], &IGNORE[..], &["t.moviola"]].concat());
+    let (want, got) = (bare(&want), bare(&done.out));
+    let changed = want.iter().filter(|line| line.starts_with("    ")).count();
+    assert!(changed > 40, "{changed}");
+    assert_eq!(want, got);
+}
+
+#[test]
+fn values_are_shown_in_one_line_of_bounded_length() {
+    let place = Place::new();
+    place.write(
+        "p.py",
+        "text = 'a' * 5000\nmany = list(range(5000))\nby = dict.fromkeys(many)\n\
+         class Odd(Exception):\n    pass\nodd = Odd('x\\ny\\x1b[31m')\nmany[4000] = 1\nodd = 1\n",
+    );
+    place.record(&["p.py"]);
+    let done = place.run(&[&["trace", "--locals-diff"], &IGNORE[..], &["t.moviola"]].concat());
+    let told = |name: &str| {
+        let start = format!(" {name} = ");
+        let lines = done.out.lines().filter(|line| line.get(5..).unwrap_or("").starts_with(&start));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(done.out.lines().all(|line| line.len() < 1400), "{done:?}");
+    assert_eq!(told("text"), [format!("    + text = '{}<+3802 characters>", "a".repeat(1199))]);
+    let [many] = &told("many")[..] else { panic!("{done:?}") };
+    assert!(many.ends_with(" 98, 99, <+4900 more>]"), "{many}");
+    let [by] = &told("by")[..] else { panic!("{done:?}") };
+    assert!(by.starts_with("    + by = {0: None, ") && by.ends_with("<+4900 more>}"), "{by}");
+    assert_eq!(told("odd")[0], "    + odd = Odd('x\\ny\\x1b[31m')");
+}
+
+#[test]
+fn calls_are_counted_and_drawn() {
+    let place = Place::new();
+    changes(&place);
+    let oracle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/oracle/truth_calls.py");
+    let want = place.plain(&[oracle.to_str().unwrap(), "p.py"]).out;
+    let want: BTreeMap<String, u64> = serde_json::from_str(&want).unwrap();
+    let run = |args: &[&str]| {
+        let done = place.run(&[&["trace"], args, &["t.moviola"]].concat());
+        assert_eq!(done.code, 0, "{done:?}");
+        done.out
+    };
+    let text = run(&["-T", "--counts"]);
+    let got: BTreeMap<String, u64> = text
+        .lines()
+        .filter_map(|line| {
+            let (pair, calls) = line.strip_prefix("    ")?.strip_suffix(')')?.rsplit_once(" (")?;
+            Some((pair.to_owned(), calls.parse().unwrap()))
+        })
+        .collect();
+    assert!(want.len() > 5 && want["p.<module> -> p.count"] >= 3, "{want:?}");
+    assert_eq!(want, got);
+    let functions = run(&["-l", "--counts"]);
+    assert!(functions.contains("modulename: p, funcname: add, calls: 2\n"), "{functions}");
+    let dot = run(&["-T", "--counts", "--format", "dot"]);
+    let arrows = dot.lines().filter(|line| line.contains(" -> ")).count();
+    assert!(dot.starts_with("digraph calls {\n") && arrows == want.len(), "{dot}");
+    assert!(dot.contains("label=\"p.<module>\"") && dot.contains("[label=\"2\"];"), "{dot}");
+    let mermaid = run(&["-T", "--format", "mermaid"]);
+    let arrows = mermaid.lines().filter(|line| line.contains(" --> ")).count();
+    assert!(mermaid.starts_with("flowchart LR\n") && arrows == want.len(), "{mermaid}");
+    assert!(mermaid.contains("[\"p.#60;module#62;\"]"), "{mermaid}");
+}
+
+const THREADS: &str = "\
+import threading
+def work(n):
+    for i in range(n):
+        step(i)
+def step(i):
+    return i
+for n in (1, 2):
+    thread = threading.Thread(target=work, args=(n,), name=f'W\\n{n}')
+    thread.start()
+    thread.join()
+step(9)
+";
+
+#[test]
+fn threads_and_parts_by_themselves() {
+    let place = Place::new();
+    place.write("p.py", THREADS);
+    place.record(&["p.py"]);
+    let run = |args: &[&str]| {
+        let done = place.run(&[&["trace"], args, &IGNORE[..], &["t.moviola"]].concat());
+        assert_eq!(done.code, 0, "{done:?}");
+        done.out
+    };
+    let lines = |args: &[&str]| {
+        let text = run(args);
+        let lines = text.lines().filter_map(|line| line.strip_prefix("p.py("));
+        lines.map(|line| line.split_once(')').unwrap().0.parse().unwrap()).collect::<Vec<u32>>()
+    };
+    let all = lines(&["-t"]);
+    assert_eq!(lines(&["-t", "--per-thread"]), all);
+    assert_eq!(lines(&["--thread", "2"]), [3, 4, 6, 3, 4, 6, 3]);
+    assert_eq!(lines(&["--thread", "W\\n1"]), [3, 4, 6, 3]);
+    let main = lines(&["--thread", "MainThread"]);
+    assert_eq!(main.len() + 7 + 4, all.len());
+    let marked = run(&["--per-thread"]);
+    let marks: Vec<_> = marked.lines().filter(|line| line.starts_with(" --- thread: ")).collect();
+    assert!(marks.len() >= 5 && marks[1] == " --- thread: 1, name: W\\n1", "{marks:?}");
+    // Parts join without a gap and without an overlap.
+    let parts = [["start", "@2000"], ["@2001", "end"]];
+    let parts: Vec<u32> =
+        parts.iter().flat_map(|[from, to]| lines(&["--between", from, to])).collect();
+    assert_eq!(parts, all);
+    // The position of the last line: the first that a part must reach to have it.
+    let (mut before, mut last) = (0, 1_000_000);
+    while last - before > 1 {
+        let middle = (before + last) / 2;
+        let part = [
+            "trace",
+            "--between",
+            "start",
+            &format!("@{middle}"),
+            IGNORE[0],
+            IGNORE[1],
+            "t.moviola",
+        ];
+        let done = place.run(&part);
+        let whole = done.code == 2 || done.out.contains("p.py(11):");
+        (before, last) = if whole { (before, middle) } else { (middle, last) };
+    }
+    assert_eq!(lines(&["--between", &format!("@{last}"), &format!("@{last}")]), [11]);
+    // Reports of each thread, in files of its own.
+    let text = run(&["-c", "-s", "--per-thread", "-C", "out", "-f", "counts"]);
+    assert!(text.contains("\nthread 2 (W\\n2):\n"), "{text}");
+    let cover = |thread: u32| {
+        let path = place.work().join(format!("out/thread-{thread}/p.cover"));
+        std::fs::read_to_string(path).unwrap()
+    };
+    assert!(cover(2).contains("    3:     for i in range(n):"), "{}", cover(2));
+    assert!(cover(0).contains("    1: step(9)"), "{}", cover(0));
+    // The counts file has all of them.
+    let sum = place.run(&["trace", "-r", "-f", "counts", "-C", "sum"]);
+    assert_eq!(sum.code, 0, "{sum:?}");
+    let cover = std::fs::read_to_string(place.work().join("sum/p.cover")).unwrap();
+    assert!(cover.contains("    4:     return i") && cover.contains("    1: step(9)"), "{cover}");
+    for (args, text) in [
+        (&["--thread", "7"] as &[&str], "there are: 0 (MainThread), 1 (W\\n1), 2 (W\\n2)"),
+        (&["--between", "@9", "@3"], "the first is behind the second"),
+        (&["--between", "@1", "@99999999"], "is no position of this trace"),
+        (&["--per-thread", "t.moviola"], "--per-thread takes one recording"),
+        (&["--per-thread", "-c"], "--per-thread with --count requires -C/--coverdir"),
+        (&["--locals-diff", "-c"], "--locals-diff can only be used with --trace"),
+        (&["--counts"], "--counts can only be used with --listfuncs or --trackcalls"),
+        (&["-T", "--counts", "-f", "x"], "cannot specify both --counts and --file"),
+        (&["--format", "dot", "-l"], "--format can only be used with --trackcalls"),
+    ] {
+        let done = place.run(&[&["trace"], args, &["t.moviola"]].concat());
+        assert!(done.code == 2 && done.err.contains(text), "{args:?}: {done:?}");
+    }
+}

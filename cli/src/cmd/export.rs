@@ -93,8 +93,8 @@ fn part(trace: &Trace, args: &ExportArgs) -> Outcome {
     }
     let end = trace.stop_count();
     may_replace(output)?;
-    let from = position(args.from.as_deref(), 0, end)?;
-    let to = position(args.to.as_deref(), end, end)?;
+    let from = args.from.as_deref().map_or(Ok(0), |given| open::position(given, end))?;
+    let to = args.to.as_deref().map_or(Ok(end), |given| open::position(given, end))?;
     if from >= to {
         return Err(Failure::usage(format!("there is nothing from @{from} to @{to}")));
     }
@@ -112,14 +112,6 @@ fn part(trace: &Trace, args: &ExportArgs) -> Outcome {
 
 fn same_file(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
-}
-
-fn position(given: Option<&str>, default: u64, end: u64) -> Result<u64, Failure> {
-    let Some(given) = given else { return Ok(default) };
-    let number = given.strip_prefix('@').unwrap_or(given).parse().ok();
-    number.filter(|stop| *stop <= end).ok_or_else(|| {
-        Failure::usage(format!("{given} is no position of this trace: give @0 to @{end}"))
-    })
 }
 
 /// The names that a directory may have in a trace: as given, and without symbolic links. It need

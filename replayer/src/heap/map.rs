@@ -98,19 +98,28 @@ pub struct OrderedMap {
     items: Vec<Option<(OwnedValue, OwnedValue)>>,
     index: Option<FxHashMap<Key, usize>>,
     gone: usize,
+    /// Items whose value is unset.
+    unset: usize,
 }
 
 impl OrderedMap {
     /// A map of these items, whose keys differ.
     #[must_use]
     pub fn from_items(items: Vec<(OwnedValue, OwnedValue)>) -> Self {
-        Self { items: items.into_iter().map(Some).collect(), index: None, gone: 0 }
+        let unset = items.iter().filter(|(_, value)| *value == OwnedValue::Unbound).count();
+        Self { items: items.into_iter().map(Some).collect(), index: None, gone: 0, unset }
     }
 
     /// Number of items.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.items.len() - self.gone
+    }
+
+    /// Number of items whose value is not unset.
+    #[must_use]
+    pub const fn set_len(&self) -> usize {
+        self.len().saturating_sub(self.unset)
     }
 
     /// Whether there is no item.
@@ -141,9 +150,12 @@ impl OrderedMap {
         let made = Key::of(heap, &key);
         let place = self.items.len();
         let found = *self.index(heap).entry(made).or_insert(place);
+        self.unset += usize::from(value == OwnedValue::Unbound);
         if found == place {
             self.items.push(Some((key, value)));
         } else if let Some(Some((_, old))) = self.items.get_mut(found) {
+            let was_unset = usize::from(*old == OwnedValue::Unbound);
+            self.unset = self.unset.saturating_sub(was_unset);
             *old = value;
         }
     }
@@ -152,7 +164,9 @@ impl OrderedMap {
     pub fn remove(&mut self, heap: &Heap, key: &OwnedValue) {
         let made = Key::of(heap, key);
         let Some(place) = self.index(heap).remove(&made) else { return };
-        self.items[place] = None;
+        let old = self.items[place].take();
+        let was_unset = old.is_some_and(|(_, value)| value == OwnedValue::Unbound);
+        self.unset = self.unset.saturating_sub(usize::from(was_unset));
         self.gone += 1;
         if self.gone > 32 && self.gone * 2 > self.items.len() {
             self.items.retain(Option::is_some);

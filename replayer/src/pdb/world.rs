@@ -4,6 +4,7 @@ use crate::eval::Scope;
 use crate::show::class::text;
 use crate::show::{Objects, Unavailable, known};
 use crate::timeline::{Level, Moment, Timeline};
+use crate::variables::{locals, namespace};
 use moviola_format::event::Kind;
 use moviola_format::read::{Items, ObjectState, OwnedValue, Slice, Status, TraceError};
 use std::cell::OnceCell;
@@ -27,12 +28,6 @@ impl<'t> Here<'t> {
     /// The objects at a stop.
     pub fn new(time: &'t Timeline, stop: u64) -> Self {
         Self { time, stop, minor: time.minor() }
-    }
-
-    /// The items of a namespace; `None` if they are not known.
-    fn namespace(&self, id: u64) -> Option<Items> {
-        let state = known(self.object(id).ok()?).ok()?;
-        Some(crate::eval::dict_items(&state, self))
     }
 }
 
@@ -73,10 +68,6 @@ impl Objects for Here<'_> {
     }
 }
 
-const CELL_OR_FREE: u8 = 0xc0;
-const FREE: u8 = 0x80;
-const OPTIMIZED: u32 = 1;
-
 /// The variables of one frame.
 #[derive(Debug)]
 pub struct FrameScope<'t> {
@@ -106,12 +97,13 @@ impl<'t> FrameScope<'t> {
 
     /// The locals: the slots of the code object, or the namespace and what hides it.
     pub fn locals(&self) -> &[(String, OwnedValue)] {
-        self.locals.get_or_init(|| locals(&self.here, self.level))
+        let code = self.here.time.code(self.level.frame.code);
+        self.locals.get_or_init(|| locals(&self.here, code, &self.level.frame))
     }
 
     fn globals(&self) -> Option<&Items> {
         let code = self.here.time.code(self.level.frame.code)?;
-        self.globals.get_or_init(|| self.here.namespace(code.globals)).as_ref()
+        self.globals.get_or_init(|| namespace(&self.here, code.globals)).as_ref()
     }
 }
 
@@ -177,41 +169,4 @@ impl FrameScope<'_> {
             _ => None,
         }
     }
-}
-
-fn locals(here: &Here<'_>, level: &Level) -> Vec<(String, OwnedValue)> {
-    let frame = &level.frame;
-    let mut found = Vec::new();
-    let code = here.time.code(frame.code);
-    let optimized = code.is_none_or(|code| code.flags & OPTIMIZED != 0);
-    if let Some(OwnedValue::Ref(id)) = &frame.namespace {
-        let items = here.namespace(*id).unwrap_or_default();
-        found.extend(items.into_iter().filter_map(|(key, value)| Some((text(&key, here)?, value))));
-    }
-    let Some(code) = code else { return found };
-    for ((name, kind), value) in code.slots.iter().zip(&frame.locals) {
-        if !optimized && kind & FREE != 0 {
-            continue;
-        }
-        let value = if kind & CELL_OR_FREE != 0 { contents(here, value) } else { value.clone() };
-        if value != OwnedValue::Unbound {
-            found.retain(|(other, _)| other != name);
-            found.push((name.clone(), value));
-        }
-    }
-    found
-}
-
-/// What a slot holds that may be a cell.
-fn contents(here: &Here<'_>, value: &OwnedValue) -> OwnedValue {
-    if let OwnedValue::Ref(id) = value
-        && let Ok(state) = here.object(*id)
-        && state.kind == Kind::Cell
-    {
-        return match state.status {
-            Status::Unknown(reason) => OwnedValue::Unknown(reason),
-            _ => state.scalar.clone().unwrap_or(OwnedValue::Unbound),
-        };
-    }
-    value.clone()
 }

@@ -19,7 +19,7 @@ pub use repr::{Limits, Shown, repr_value};
 
 use crate::eval::Val;
 use moviola_format::event::Kind;
-use moviola_format::read::{ObjectState, OwnedValue, Slice, Status};
+use moviola_format::read::{Items, ObjectState, OwnedValue, Slice, Status};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -74,6 +74,12 @@ pub trait Objects {
     fn element(&self, id: u64, index: u64) -> Result<Option<OwnedValue>, Unavailable> {
         let slice = self.slice(id, index..index.saturating_add(1))?;
         Ok(slice.values.into_iter().next())
+    }
+
+    /// How many items a dict has, and the first `count` of them; `None` if that takes no less than
+    /// reading all of it.
+    fn first_items(&self, _id: u64, _count: usize) -> Option<Result<(u64, Items), Unavailable>> {
+        None
     }
 
     /// The minor version of the recorded Python 3.

@@ -149,7 +149,9 @@ impl<'o> Writer<'o> {
                 self.out.push(')');
             }
             Val::Dict(pairs) => {
-                self.deeper("{...}", pairs.len() as u64, |writer| writer.mapping(pairs));
+                self.deeper("{...}", pairs.len() as u64, |writer| {
+                    writer.mapping(pairs, pairs.len() as u64)
+                });
             }
         }
     }
@@ -278,7 +280,8 @@ impl<'o> Writer<'o> {
         });
     }
 
-    fn mapping(&mut self, pairs: &[(Val, Val)]) {
+    /// Appends pairs, which may be only the first of `len`.
+    fn mapping(&mut self, pairs: &[(Val, Val)], len: u64) {
         let sorted;
         let pairs = if self.sorted {
             sorted = super::pprint::sorted_pairs(pairs, self.objects);
@@ -291,7 +294,7 @@ impl<'o> Writer<'o> {
             if at > 0 {
                 self.out.push_str(", ");
             }
-            if !self.room(at, pairs.len() as u64) {
+            if !self.room(at, len) {
                 break;
             }
             self.value(key);
@@ -303,19 +306,23 @@ impl<'o> Writer<'o> {
 
     /// Appends the items of a recorded mapping.
     pub(super) fn items(&mut self, items: &Items) {
+        self.first_items(items, items.len() as u64);
+    }
+
+    fn first_items(&mut self, items: &Items, len: u64) {
         let pairs: Vec<(Val, Val)> =
             items.iter().map(|(key, value)| (Val::from(key), Val::from(value))).collect();
-        self.mapping(&pairs);
+        self.mapping(&pairs, len);
     }
 
     /// Appends the elements of a recorded sequence, read only as far as they are shown.
     pub(super) fn recorded(&mut self, id: u64, open: &str, close: &str) -> u64 {
-        const STEP: u64 = 10_000;
+        let step = (self.limits.items as u64).saturating_add(1).min(10_000);
         self.out.push_str(open);
         let mut at = 0;
         let mut len = u64::MAX;
         while at < len {
-            match self.objects.slice(id, at..at.saturating_add(STEP)) {
+            match self.objects.slice(id, at..at.saturating_add(step)) {
                 Ok(slice) => {
                     len = slice.len;
                     if slice.values.is_empty() && at < len {
@@ -361,6 +368,18 @@ impl<'o> Writer<'o> {
             return self.enter(id, cycle, self.length(id), |writer| {
                 writer.recorded(id, open, close);
             });
+        }
+        if kind == Kind::Dict
+            && class == 0
+            && !self.sorted
+            && let Some(part) = self.objects.first_items(id, self.limits.items.saturating_add(1))
+        {
+            return match part {
+                Ok((len, items)) => {
+                    self.enter(id, "{...}", len, |writer| writer.first_items(&items, len));
+                }
+                Err(Unavailable(reason)) => self.unknown(&reason),
+            };
         }
         match self.objects.object(id).and_then(known) {
             Ok(state) => self.object(id, &state),

@@ -4,8 +4,12 @@ use super::strings::string_lines;
 use super::{Results, module_name};
 use crate::report::executable::executable_lines;
 use crate::timeline::Timeline;
+use moviola_format::read::decoded;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
+
+/// Reads the source of this name, if there is one.
+pub type ReadSource = fn(&str) -> Option<Vec<u8>>;
 
 /// How the files are to be.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +22,9 @@ pub struct Layout {
     pub search_path: Vec<String>,
     /// The directory that relative names are relative to.
     pub cwd: String,
+    /// Reads a source that no recording has, for counts from a counts file; `None`: such sources
+    /// are a problem.
+    pub read: Option<ReadSource>,
 }
 
 /// One file to write.
@@ -73,25 +80,33 @@ impl Cover {
     ) -> Written {
         let absolute = crate::export::absolute(&layout.cwd, file);
         let recorded = times.iter().find_map(|time| {
-            let text = time.trace().source(file).or_else(|| {
+            let bytes = time.trace().source_bytes(file).or_else(|| {
                 let canonic = time.canonic(&absolute);
-                time.trace().source(&canonic)
+                time.trace().source_bytes(&canonic)
             });
-            text.map(|text| (time, text))
+            bytes.map(|bytes| (Some(time), bytes))
         });
-        let Some((time, text)) = recorded else {
+        let read = || layout.read.and_then(|read| read(&absolute)).map(|bytes| (None, bytes));
+        let Some((time, bytes)) = recorded.or_else(read) else {
             return Written::Problem(format!("no source of {file} is recorded: no .cover file"));
         };
+        let text = decoded(&bytes);
         let missing = if layout.missing {
-            let canonic = time.canonic(&absolute);
-            let found = executable_lines(time.trace(), |name| name == canonic);
-            let Some(lines) = found.into_values().next() else {
-                return Written::Problem(format!(
-                    "the recording does not say which lines of {file} can run: leave out -m"
-                ));
-            };
-            let strings = string_lines(&text, time.minor());
-            &lines - &strings
+            let found = time.and_then(|time| {
+                let canonic = time.canonic(&absolute);
+                let found = executable_lines(time.trace(), |name| name == canonic);
+                let lines = found.into_values().next()?;
+                Some(&lines - &string_lines(&text, time.minor()))
+            });
+            match found {
+                Some(lines) => lines,
+                None => {
+                    return Written::Problem(format!(
+                        "no recording says which lines of {file} can run: leave out -m, or name \
+                         a recording of it"
+                    ));
+                }
+            }
         } else {
             BTreeSet::new()
         };
@@ -110,7 +125,7 @@ impl Cover {
             file: file.to_owned(),
             module,
             path,
-            bytes: encoded(annotated, time, file),
+            bytes: encoded(annotated, &bytes),
             hits,
         })
     }
@@ -207,8 +222,7 @@ fn annotate(
 }
 
 /// In the source's own encoding, if that is one of those that are known here; else in UTF-8.
-fn encoded(text: String, time: &Timeline, file: &str) -> Vec<u8> {
-    let raw = time.trace().source_bytes(file).unwrap_or_default();
+fn encoded(text: String, raw: &[u8]) -> Vec<u8> {
     if raw.starts_with(b"\xef\xbb\xbf") {
         return [b"\xef\xbb\xbf", text.as_bytes()].concat();
     }

@@ -2,29 +2,38 @@
 //! which functions were called, and by whom.
 //!
 //! The rules are those of `Lib/trace.py`, which is the oracle of the tests. One pass over the
-//! events; the program's values are not looked at but for the `__file__` of namespaces.
+//! events; the program's values are looked at only for the `__file__` of namespaces, and for
+//! changed locals if these are asked for.
 
 mod cover;
+mod graph;
 mod ignore;
+mod locals;
+mod names;
 mod pickle;
+mod results;
 mod strings;
 
 pub use cover::{Cover, Layout, SummaryFormat, Written, summary};
+pub use graph::{dot, mermaid};
 pub use ignore::Ignore;
+pub use names::{module_name, search_path};
+pub use results::{Function, Results};
 
 use crate::export::ExportError;
+use crate::heap::Heap;
 use crate::machine::{Frame, Machine, Stop, StopKind};
-use crate::report::coverage::code::decorated_functions;
 use crate::steps::Steps;
-use crate::timeline::{Timeline, meta_of};
+use crate::timeline::Timeline;
+use locals::Locals;
 use moviola_format::event::Event;
-use moviola_format::read::{CodeInfo, OwnedValue};
+use moviola_format::read::OwnedValue;
+use names::Names;
 use rustc_hash::FxHashMap;
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::Write;
-
-/// A function as `trace` names it: file, module, and name with its class.
-pub type Function = (String, String, String);
+use std::ops::RangeInclusive;
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
@@ -39,83 +48,18 @@ pub struct Options {
     pub callers: bool,
     /// Print the time since the start before each line.
     pub timing: bool,
+    /// With the lines: which locals changed since the frame's last line.
+    pub locals: bool,
+    /// Only what this thread did.
+    pub thread: Option<u64>,
+    /// Only what happened at these stops.
+    pub between: Option<RangeInclusive<u64>>,
+    /// Each thread by itself: its results, and a heading where the lines go on in another.
+    pub per_thread: bool,
 }
 
-/// What was found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Results {
-    /// Line events by file and line, in the order of the first.
-    pub counts: Vec<((String, u32), u64)>,
-    /// Functions that were called.
-    pub functions: BTreeSet<Function>,
-    /// Pairs of caller and called.
-    pub callers: BTreeSet<(Function, Function)>,
-}
-
-impl Results {
-    /// Adds what another run has found.
-    pub fn add(&mut self, other: Self) {
-        let mut places: FxHashMap<(String, u32), usize> =
-            self.counts.iter().enumerate().map(|(at, (key, _))| (key.clone(), at)).collect();
-        for (key, count) in other.counts {
-            match places.get(&key) {
-                Some(at) => self.counts[*at].1 += count,
-                None => {
-                    places.insert(key.clone(), self.counts.len());
-                    self.counts.push((key, count));
-                }
-            }
-        }
-        self.functions.extend(other.functions);
-        self.callers.extend(other.callers);
-    }
-
-    /// The lists of functions and of calls, as `trace` prints them.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let mut out = String::new();
-        if !self.functions.is_empty() {
-            out.push_str("\nfunctions called:\n");
-            for (file, module, function) in &self.functions {
-                out.push_str(&format!(
-                    "filename: {file}, modulename: {module}, funcname: {function}\n"
-                ));
-            }
-        }
-        if self.callers.is_empty() {
-            return out;
-        }
-        out.push_str("\ncalling relationships:\n");
-        let (mut last, mut last_called) = ("", "");
-        for (caller, called) in &self.callers {
-            if caller.0 != last {
-                out.push_str(&format!("\n*** {} ***\n", caller.0));
-                (last, last_called) = (&caller.0, "");
-            }
-            if called.0 != caller.0 && last_called != called.0 {
-                out.push_str(&format!("  --> {}\n", called.0));
-                last_called = &called.0;
-            }
-            let [a, b, c, d] = [&caller.1, &caller.2, &called.1, &called.2];
-            out.push_str(&format!("    {a}.{b} -> {c}.{d}\n"));
-        }
-        out
-    }
-}
-
-/// The name that `trace` takes for a file's module.
-#[must_use]
-pub fn module_name(file: &str) -> &str {
-    let base = file.rsplit_once('/').map_or(file, |(_, base)| base);
-    // As os.path.splitext: leading dots begin no suffix.
-    let stem = base.trim_start_matches('.');
-    match stem.rfind('.') {
-        Some(dot) => &base[..base.len() - stem.len() + dot],
-        None => base,
-    }
-}
-
-/// Reports a recording. `out` gets the lines, if they are to be printed.
+/// Reports a recording: what was found by thread, or all of it as thread 0. `out` gets the lines,
+/// if they are to be printed.
 ///
 /// # Errors
 /// If the trace cannot be read, or `out` not be written.
@@ -124,7 +68,7 @@ pub fn report(
     options: &Options,
     ignore: &mut Ignore,
     out: &mut dyn Write,
-) -> Result<Results, ExportError> {
+) -> Result<BTreeMap<u64, Results>, ExportError> {
     let codes = time.trace().codes();
     let start = time.start()?.and_then(|stop| time.record(stop).transpose()).transpose()?;
     let mut pass = Pass {
@@ -139,14 +83,18 @@ pub fn report(
         threads: FxHashMap::default(),
         traced: FxHashMap::default(),
         files: FxHashMap::default(),
-        order: Vec::new(),
-        hits: FxHashMap::default(),
-        found: Results::default(),
+        found: BTreeMap::new(),
         sources: FxHashMap::default(),
+        values: options.locals.then(Values::default),
+        heading: None,
         nanos: 0,
         began: 0,
     };
+    let end = options.between.as_ref().map_or(u64::MAX, |stops| *stops.end());
     for block in 0..time.trace().block_count() {
+        if time.trace().bounds(block).first_stop > end {
+            break;
+        }
         let block = time.trace().block(block)?;
         let mut steps = Steps::default();
         while let Some(event) = steps.next(block.raw())? {
@@ -154,86 +102,6 @@ pub fn report(
         }
     }
     Ok(pass.finish())
-}
-
-/// How code objects are named.
-struct Names<'t> {
-    codes: &'t [CodeInfo],
-    time: &'t Timeline,
-    script: String,
-    /// The script as it was given to Python.
-    given: String,
-    functions: FxHashMap<u64, Function>,
-    /// First lines of functions with decorators, by file.
-    decorated: FxHashMap<String, BTreeSet<u32>>,
-}
-
-impl<'t> Names<'t> {
-    fn new(time: &'t Timeline) -> Self {
-        let script = time.canonic(time.meta("script"));
-        let argv: Vec<String> = serde_json::from_str(time.meta("argv")).unwrap_or_default();
-        let given = argv.into_iter().skip(1).find(|word| {
-            let absolute = crate::export::absolute(time.meta("cwd"), word);
-            !word.starts_with('-') && time.canonic(&absolute) == script
-        });
-        Self {
-            codes: time.trace().codes(),
-            time,
-            given: given.unwrap_or_else(|| script.clone()),
-            script,
-            functions: FxHashMap::default(),
-            decorated: FxHashMap::default(),
-        }
-    }
-
-    /// The name of a file as `trace` has it, which runs the script by the name that it is given.
-    fn file(&self, file: &str) -> String {
-        if !self.script.is_empty() && self.time.canonic(file) == self.script {
-            return self.given.clone();
-        }
-        file.to_owned()
-    }
-
-    fn function(&mut self, code: u64) -> Function {
-        if let Some(known) = self.functions.get(&code) {
-            return known.clone();
-        }
-        let Some(info) = self.codes.get(code as usize) else {
-            return (String::new(), String::new(), String::new());
-        };
-        let file = self.file(&info.filename);
-        let name = match self.class_of(info) {
-            Some(class) => format!("{class}.{}", info.name),
-            None => info.name.clone(),
-        };
-        let function = (file.clone(), module_name(&file).to_owned(), name);
-        self.functions.insert(code, function.clone());
-        function
-    }
-
-    /// The class in whose namespace the function is. `trace` finds it by who refers to the function:
-    /// one that is wrapped by a decorator is in none.
-    fn class_of(&mut self, info: &CodeInfo) -> Option<String> {
-        const OPTIMIZED: u32 = 1;
-        let (owner, _) = info.qualname.rsplit_once('.')?;
-        let class = owner.rsplit('.').next()?;
-        // The first three become static or class methods by themselves.
-        let wrapped = matches!(&*info.name, "__new__" | "__init_subclass__" | "__class_getitem__")
-            || info.name.starts_with("<generic parameters");
-        if class.starts_with('<') || wrapped || info.flags & OPTIMIZED == 0 {
-            return None;
-        }
-        let trace = self.time.trace();
-        let decorated = self.decorated.entry(info.filename.clone()).or_insert_with(|| {
-            let source = trace.source(&info.filename);
-            source.map(|text| decorated_functions(&text)).unwrap_or_default()
-        });
-        (!decorated.contains(&info.first_line)).then(|| class.to_owned())
-    }
-
-    fn stdlib(&self) -> &str {
-        self.time.meta("stdlib")
-    }
 }
 
 struct Pass<'t, 'o> {
@@ -252,13 +120,30 @@ struct Pass<'t, 'o> {
     traced: FxHashMap<u64, bool>,
     /// `__file__` by namespace and code.
     files: FxHashMap<(u64, u64), Option<String>>,
-    order: Vec<(u64, u32)>,
-    hits: FxHashMap<(u64, u32), u64>,
-    found: Results,
+    found: BTreeMap<u64, Found>,
     /// Lines of the sources that were printed from.
     sources: FxHashMap<String, Vec<String>>,
+    /// What is needed for values, if they are told.
+    values: Option<Values>,
+    /// The thread whose lines were printed last.
+    heading: Option<u64>,
     nanos: u64,
     began: u64,
+}
+
+#[derive(Default)]
+struct Values {
+    heap: Heap,
+    locals: Locals,
+}
+
+/// What is found, while the pass goes on.
+#[derive(Default)]
+struct Found {
+    /// Lines by code, in the order of the first.
+    order: Vec<(u64, u32)>,
+    hits: FxHashMap<(u64, u32), u64>,
+    results: Results,
 }
 
 impl Pass<'_, '_> {
@@ -267,6 +152,9 @@ impl Pass<'_, '_> {
             self.nanos += nanos;
         }
         let stop = self.machine.apply(event);
+        if let Some(values) = &mut self.values {
+            values.heap.apply(event);
+        }
         if let Event::Frame(given) = event {
             // What stood there when the segment began goes on to be told.
             let traced = self.is_traced(given.code)?;
@@ -274,19 +162,74 @@ impl Pass<'_, '_> {
         }
         let Some(stop) = stop else { return Ok(()) };
         let thread = self.machine.thread();
-        let Some(frame) = self.machine.stack(thread).last() else { return Ok(()) };
-        let (activation, code) = (frame.activation, frame.code);
-        match stop.kind {
-            StopKind::Line if self.traced.get(&activation) == Some(&true) => {
-                self.line(code, &stop, out)?;
-            }
-            kind if kind.is_call() => self.call(thread, activation, code, out)?,
-            StopKind::Return | StopKind::Unwind => {
-                self.traced.remove(&activation);
-            }
-            _ => {}
+        if let Some(frame) = self.machine.stack(thread).last() {
+            let (activation, code) = (frame.activation, frame.code);
+            self.stop(thread, activation, code, &stop, out)?;
+        }
+        if let Some(values) = &mut self.values {
+            values.heap.pass_stop();
         }
         Ok(())
+    }
+
+    fn stop(
+        &mut self,
+        thread: u64,
+        activation: u64,
+        code: u64,
+        stop: &Stop,
+        out: &mut dyn Write,
+    ) -> Result<(), ExportError> {
+        let number = self.machine.next_stop() - 1;
+        let told = self.options.thread.is_none_or(|only| only == thread)
+            && self.options.between.as_ref().is_none_or(|stops| stops.contains(&number));
+        if stop.kind.is_call() {
+            return self.call(thread, activation, code, told, out);
+        }
+        let traced = self.traced.get(&activation) == Some(&true);
+        let moves = stop.kind == StopKind::Line || stop.kind.is_return();
+        if told && traced && moves {
+            self.changes(thread, code, out)?;
+            if stop.kind == StopKind::Line {
+                self.line(thread, code, stop, out)?;
+            }
+        }
+        if matches!(stop.kind, StopKind::Return | StopKind::Unwind) {
+            self.traced.remove(&activation);
+            if let Some(values) = &mut self.values {
+                values.locals.forget(activation);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the locals that changed, if they are asked for.
+    fn changes(&mut self, thread: u64, code: u64, out: &mut dyn Write) -> Result<(), ExportError> {
+        let Some(info) = self.names.codes.get(code as usize) else { return Ok(()) };
+        let mut text = Vec::new();
+        if let (Some(values), Some(frame)) = (&mut self.values, self.machine.stack(thread).last()) {
+            values.locals.tell(frame, info, &values.heap, self.time.minor(), &mut text)?;
+        }
+        if !text.is_empty() {
+            self.heading(thread, out)?;
+            out.write_all(&text)?;
+        }
+        Ok(())
+    }
+
+    /// Says in which thread the lines go on, if threads are told apart.
+    fn heading(&mut self, thread: u64, out: &mut dyn Write) -> Result<(), ExportError> {
+        if self.options.per_thread && self.heading != Some(thread) {
+            self.heading = Some(thread);
+            let name = thread_name(self.time, thread);
+            writeln!(out, " --- thread: {thread}, name: {name}")?;
+        }
+        Ok(())
+    }
+
+    /// Where what a thread did is noted.
+    fn found(&mut self, thread: u64) -> &mut Found {
+        self.found.entry(if self.options.per_thread { thread } else { 0 }).or_default()
     }
 
     /// Whether the frame that is about to run belongs to the program.
@@ -319,35 +262,42 @@ impl Pass<'_, '_> {
         thread: u64,
         activation: u64,
         code: u64,
+        told: bool,
         out: &mut dyn Write,
     ) -> Result<(), ExportError> {
         if !self.is_inside(thread, activation) {
             return Ok(());
         }
         if self.options.callers {
-            let stack = self.machine.stack(thread);
-            let caller = stack.len().checked_sub(2).map(|at| stack[at].code);
-            let caller = match caller {
-                Some(caller) if Some(activation) != self.main => self.names.function(caller),
-                _ => {
-                    let file = format!("{}/trace.py", self.names.stdlib());
-                    (file, "trace".to_owned(), "Trace.runctx".to_owned())
-                }
-            };
-            let called = self.names.function(code);
-            self.found.callers.insert((caller, called));
+            if told {
+                let stack = self.machine.stack(thread);
+                let caller = stack.len().checked_sub(2).map(|at| stack[at].code);
+                let caller = match caller {
+                    Some(caller) if Some(activation) != self.main => self.names.function(caller),
+                    _ => {
+                        let file = format!("{}/trace.py", self.names.stdlib());
+                        (file, "trace".to_owned(), "Trace.runctx".to_owned())
+                    }
+                };
+                let called = self.names.function(code);
+                let calls = &mut self.found(thread).results.callers;
+                *calls.entry((caller, called)).or_default() += 1;
+            }
             return Ok(());
         }
         if self.options.functions {
-            let called = self.names.function(code);
-            self.found.functions.insert(called);
+            if told {
+                let called = self.names.function(code);
+                *self.found(thread).results.functions.entry(called).or_default() += 1;
+            }
             return Ok(());
         }
         let traced = self.is_traced(code)?;
         self.traced.insert(activation, traced);
-        if traced && self.options.print {
+        if told && traced && self.options.print {
             let name = self.names.codes.get(code as usize).map_or("", |info| info.name.as_str());
             let file = self.file(code)?.unwrap_or_default();
+            self.heading(thread, out)?;
             writeln!(out, " --- modulename: {}, funcname: {name}", module_name(&file))?;
         }
         Ok(())
@@ -393,16 +343,24 @@ impl Pass<'_, '_> {
         Ok(file)
     }
 
-    fn line(&mut self, code: u64, stop: &Stop, out: &mut dyn Write) -> Result<(), ExportError> {
+    fn line(
+        &mut self,
+        thread: u64,
+        code: u64,
+        stop: &Stop,
+        out: &mut dyn Write,
+    ) -> Result<(), ExportError> {
         let Ok(line) = u32::try_from(stop.line) else { return Ok(()) };
         if self.options.count {
-            let hits = self.hits.entry((code, line)).or_insert(0);
+            let found = self.found(thread);
+            let hits = found.hits.entry((code, line)).or_insert(0);
             if *hits == 0 {
-                self.order.push((code, line));
+                found.order.push((code, line));
             }
             *hits += 1;
         }
         if self.options.print {
+            self.heading(thread, out)?;
             self.print(code, line, out)?;
         }
         Ok(())
@@ -429,26 +387,41 @@ impl Pass<'_, '_> {
         Ok(())
     }
 
-    fn finish(mut self) -> Results {
-        let mut counts = Results::default();
-        for key in std::mem::take(&mut self.order) {
-            let Some(info) = self.names.codes.get(key.0 as usize) else { continue };
-            let file = self.names.file(&info.filename);
-            counts.counts.push(((file, key.1), self.hits[&key]));
-        }
-        // Several code objects may have the same line.
-        self.found.add(counts);
-        self.found
+    fn finish(self) -> BTreeMap<u64, Results> {
+        let Self { names, found, .. } = self;
+        let results = found.into_iter().map(|(thread, mut found)| {
+            let mut counts = Results::default();
+            for key in found.order {
+                let Some(info) = names.codes.get(key.0 as usize) else { continue };
+                counts.counts.push(((names.file(&info.filename), key.1), found.hits[&key]));
+            }
+            // Several code objects may have the same line.
+            found.results.add(counts);
+            (thread, found.results)
+        });
+        results.collect()
     }
 }
 
-/// `sys.path` as the program had it: the script's directory comes first.
+/// The name of a thread, in one line; that of a program that never imported `threading` has none.
 #[must_use]
-pub fn search_path(time: &Timeline) -> Vec<String> {
-    let trace = time.trace();
-    let mut path: Vec<String> = serde_json::from_str(meta_of(trace, "path")).unwrap_or_default();
-    if let Some((directory, _)) = Names::new(time).given.rsplit_once('/') {
-        path.insert(0, directory.to_owned());
+pub fn thread_name(time: &Timeline, thread: u64) -> String {
+    let known = time.trace().threads().iter().find(|known| known.number == thread);
+    let nameless = if thread == 0 { "MainThread" } else { "?" };
+    one_line(known.and_then(|known| known.name.as_deref()).unwrap_or(nameless)).into_owned()
+}
+
+/// Recorded text without what would end a line.
+fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
     }
-    path
+    let mut out = String::new();
+    for c in text.chars() {
+        match c.is_control() {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+    }
+    Cow::Owned(out)
 }

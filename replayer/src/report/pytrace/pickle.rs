@@ -28,13 +28,13 @@ impl Results {
             found.counts.push(((file.clone(), line), count));
         }
         for key in functions.into_keys() {
-            found.functions.insert(function(&key).ok_or_else(bad)?);
+            found.functions.insert(function(&key).ok_or_else(bad)?, 1);
         }
         for key in callers.into_keys() {
             let Key::Tuple(pair) = key else { return Err(bad()) };
             let [caller, called] = pair.as_slice() else { return Err(bad()) };
             let pair = function(caller).zip(function(called)).ok_or_else(bad)?;
-            found.callers.insert(pair);
+            found.callers.insert(pair, 1);
         }
         Ok(found)
     }
@@ -47,10 +47,10 @@ impl Results {
             let key = Key::Tuple(vec![Key::String(file.clone()), Key::I64(i64::from(*line))]);
             (key, Value::I64(i64::try_from(*count).unwrap_or(i64::MAX)))
         });
-        let functions = self.functions.iter().map(|function| (key(function), one.clone()));
+        let functions = self.functions.keys().map(|function| (key(function), one.clone()));
         let callers = self
             .callers
-            .iter()
+            .keys()
             .map(|(caller, called)| (Key::Tuple(vec![key(caller), key(called)]), one.clone()));
         let value = Value::Tuple(vec![
             Value::Dict(counts.collect::<BTreeMap<_, _>>()),
