@@ -12,8 +12,9 @@ pub struct Output {
 }
 
 impl Output {
-    /// Opens the file, or standard output.
+    /// Opens the file, or standard output, which is also called `-`.
     pub fn open(path: Option<&Path>) -> Result<Self, Failure> {
+        let path = path.filter(|path| *path != Path::new("-"));
         let to: Box<dyn Write> = match path {
             None => Box::new(BufWriter::with_capacity(1 << 16, io::stdout().lock())),
             Some(path) => {

@@ -410,10 +410,19 @@ fn settings_thresholds_and_changed_sources() {
         (&["--source", "./nodir"], "nodir"),
         (&["--format", "html", "-o", "no/such/dir.html"], "no/such/dir.html"),
         (&["--format", "coverage", "-o", "."], "is no ordinary file"),
+        (&["--format", "coverage", "-o", "-"], "cannot go to standard output"),
     ] {
         let done = run(&[args, &["t.moviola"]].concat());
         assert!(done.code == 2 && done.err.contains(part), "{args:?} {done:?}");
     }
+    let done = run(&["--format", "json", "-o", "-", "t.moviola"]);
+    assert!(done.code == 0 && done.out.starts_with("{\"files\":"), "{done:?}");
+    assert!(!place.work().join("-").exists());
+    // What Python could not compile is not reported, but said.
+    place.write("bad.py", "# coding: nosuch\nx = 1\n");
+    let done = run(&["t.moviola"]);
+    assert!(done.code == 2 && done.err.contains("bad.py` is no Python: unknown encoding: nosuch"));
+    std::fs::remove_file(place.work().join("bad.py")).unwrap();
     // A reader that goes away early is no error.
     let command = format!("{} coverage t.moviola | head -1", env!("CARGO_BIN_EXE_moviola"));
     let mut shell = place.command("bash");

@@ -21,7 +21,7 @@ mod types;
 mod value;
 
 pub use block::{ChangeAt, DecodedBlock, EventCursor, Step};
-pub use encoding::decoded;
+pub use encoding::{check_encoding, decoded};
 pub use family::{Family, Member};
 pub use hits::Hits;
 pub use objects::ChangeStops;

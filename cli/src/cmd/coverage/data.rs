@@ -37,6 +37,10 @@ pub fn run<'f>(
         .output
         .clone()
         .unwrap_or_else(|| PathBuf::from(settings.data_file.as_deref().unwrap_or(".coverage")));
+    if path == Path::new("-") {
+        let text = "the data file cannot go to standard output; name a file with -o";
+        return Err(Failure::usage(text));
+    }
     let name = |file: &str| {
         let below =
             settings.relative_files.then(|| Path::new(file).strip_prefix(here).ok()).flatten();

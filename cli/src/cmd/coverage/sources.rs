@@ -1,7 +1,7 @@
 //! The texts that coverage is told of: those of the recordings, and of files that never ran.
 
 use crate::ui;
-use moviola_format::read::{Trace, decoded};
+use moviola_format::read::{Trace, check_encoding, decoded};
 use moviola_replayer::report::coverage::code::{Code, Lines, Patterns, logical_lines};
 use moviola_replayer::report::coverage::{Choice, Measured};
 use moviola_replayer::report::executable_lines;
@@ -14,11 +14,15 @@ pub struct Source {
     lines: Option<BTreeSet<u32>>,
     minor: u32,
     recorded: bool,
+    never_ran: bool,
 }
 
 impl Source {
-    /// Looks into it.
+    /// Looks into it. Python has compiled what ran, of other texts this says if it cannot.
     pub fn code(&self, patterns: &Patterns) -> Result<Code, String> {
+        if self.never_ran {
+            check_encoding(&self.bytes)?;
+        }
         Code::new(&decoded(&self.bytes), self.lines.clone(), self.minor, patterns)
     }
 }
@@ -65,7 +69,8 @@ impl Sources {
                 }
                 None => {
                     let lines = lines.remove(file);
-                    self.files.insert(file.clone(), Source { bytes, lines, minor, recorded });
+                    let source = Source { bytes, lines, minor, recorded, never_ran: false };
+                    self.files.insert(file.clone(), source);
                 }
             }
         }
@@ -86,13 +91,13 @@ impl Sources {
 
     /// A text of which no recording says anything.
     pub fn unknown(&self, bytes: Vec<u8>) -> Source {
-        Source { bytes, lines: None, minor: self.minor, recorded: false }
+        Source { bytes, lines: None, minor: self.minor, recorded: false, never_ran: true }
     }
 
     /// Files of interest in which nothing ran, with their texts from disk.
     pub fn never_ran(&self, choice: &Choice, measured: &Measured) -> Vec<(String, Vec<u8>)> {
         for package in choice.never_imported(&self.names) {
-            ui::warn(&format!("the package {package} was never imported"));
+            ui::warn(&format!("no file of the package {package} ran"));
         }
         let mut found = Vec::new();
         for file in choice.on_disk(&self.names) {

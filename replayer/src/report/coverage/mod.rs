@@ -5,6 +5,7 @@ pub mod analysis;
 pub mod code;
 pub mod files;
 pub mod formats;
+mod ini;
 pub mod measure;
 pub mod settings;
 

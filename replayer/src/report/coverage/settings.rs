@@ -2,7 +2,7 @@
 //! (`coverage.config`, 7.17.3). Those that only say how to run a program are known and left alone.
 
 use super::code::Patterns;
-use configparser::ini::{Ini, IniDefault};
+use super::ini;
 use fancy_regex::{Captures, Regex};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -171,8 +171,9 @@ impl Settings {
                 Err(error) => return Err(format!("cannot read `{}`: {error}", path.display())),
             };
             let about = |error: String| format!("`{}`: {error}", path.display());
+            let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
             let is_toml = path.extension().is_some_and(|extension| extension == "toml");
-            let sections = if is_toml { from_toml(&text, own) } else { from_ini(&text, own) };
+            let sections = if is_toml { from_toml(text, own) } else { from_ini(text, own) };
             let sections = sections.map_err(about)?;
             if sections.is_empty() && !own {
                 continue;
@@ -249,19 +250,12 @@ fn joined(patterns: &[String]) -> Result<Option<Arc<Regex>>, String> {
     whole.map(|whole| Some(Arc::new(whole))).map_err(|error| error.to_string())
 }
 
+/// The sections of an INI file that are coverage.py's.
 fn from_ini(text: &str, own: bool) -> Result<Sections, String> {
-    let mut defaults = IniDefault::default();
-    defaults.case_sensitive = true;
-    defaults.multiline = true;
-    defaults.enable_inline_comments = false;
-    let mut ini = Ini::new_from_defaults(defaults);
-    let found = ini.read(text.to_owned())?;
     let mut sections = Sections::new();
-    for (name, options) in found {
+    for (name, options) in ini::read(text)? {
         let Some(name) = name.strip_prefix("coverage:").or(own.then_some(&*name)) else { continue };
-        let options = options
-            .into_iter()
-            .map(|(option, value)| (option.to_lowercase(), Found::Text(value.unwrap_or_default())));
+        let options = options.into_iter().map(|(option, value)| (option, Found::Text(value)));
         sections.entry(name.to_owned()).or_default().extend(options);
     }
     Ok(sections)
@@ -511,6 +505,8 @@ what = 1
         assert_eq!(settings.run_omit, ["a", "b$"]);
         assert_eq!((settings.exclude, settings.fail_under), (vec!["x: \\d+".to_owned()], 80.0));
         assert!(warnings[0].contains("what"), "{warnings:?}");
+        let (settings, _) = read(".coveragerc", "\u{feff}[run]\nbranch = 1\n").unwrap();
+        assert!(settings.branch);
         let (settings, _) = read("tox.ini", "[coverage:run]\nbranch=1\n[run]\nsource=x\n").unwrap();
         assert!(settings.branch && settings.source.is_empty());
     }
@@ -522,7 +518,11 @@ what = 1
             ("[report]\nprecision = -1\n", "precision"),
             ("[report]\nexclude_lines = a(\n", "exclude_lines: a("),
             ("[run]\nsource = ${NOT?}\n", "NOT"),
-            ("[run\n", ".coveragerc"),
+            ("[run\n", "line 1: no section begins before it"),
+            ("x = 1\n[run]\n", "line 1: no section begins before it"),
+            ("[run]\nbranch = 1\nBranch = 0\n", "line 3: [run] has branch twice"),
+            ("[run]\nbranch = 1\n[run]\n", "line 3: [run] begins twice"),
+            ("[run]\nbranch\n", "line 2: neither a section nor an option with a value"),
         ] {
             let error = read(".coveragerc", text).unwrap_err();
             assert!(error.contains(part), "{error}");
