@@ -55,7 +55,7 @@ fn failing() -> Script {
 
 fn session(name: &str, commands: &[&str]) -> String {
     let mut engine = Engine::new(failing().trace(name, 60)).expect("a session");
-    let mut out = engine.greeting().lines.join("\n");
+    let mut out = engine.start([]).lines.join("\n");
     for command in commands {
         let reply = engine.execute(command);
         out.push_str(&format!("\n(Pdb) {command}\n"));
@@ -296,7 +296,10 @@ fn calls_returns_and_their_values() {
             "p nope",
             "1 +",
             "x = 2",
-            "p len(items)",
+            "p x",
+            "x.y = 1",
+            "rs",
+            "p x",
         ],
         "\
 Uncaught exception. Entering post mortem debugging
@@ -346,9 +349,18 @@ limit = 10
 (Pdb) 1 +
 *** SyntaxError: invalid syntax
 (Pdb) x = 2
+
+(Pdb) p x
+2
+(Pdb) x.y = 1
 *** moviola: cannot tell offline: the recorded run cannot be changed
-(Pdb) p len(items)
-*** NameError: name 'items' is not defined",
+(Pdb) rs
+[the recording did not change: x is as it was recorded]
+--Call--
+> /p/main.py(9)main()
+-> def main():
+(Pdb) p x
+*** NameError: name 'x' is not defined",
     );
 }
 

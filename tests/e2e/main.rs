@@ -14,5 +14,6 @@ mod record;
 mod signals;
 mod slices;
 mod stdin;
+mod transcripts;
 mod util;
 mod values;

@@ -124,7 +124,8 @@ fn check_rust(name: &str, text: &str, problems: &mut String) {
 
 fn check_python(name: &str, text: &str, problems: &mut String) {
     // The corpus and the benchmarks are programs to record; some are odd on purpose.
-    if name.starts_with("tests/corpus/") || name.starts_with("xtask/bench/") {
+    if ["tests/corpus/", "tests/transcripts/", "xtask/bench/"].iter().any(|at| name.starts_with(at))
+    {
         return;
     }
     let start = text.trim_start_matches("#!/usr/bin/env python3\n");

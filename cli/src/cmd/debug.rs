@@ -26,8 +26,7 @@ pub fn run(args: DebugArgs) -> Outcome {
         ));
     }
     let mut engine = replay::engine(&recorded.trace)?;
-    let greeting = engine.greeting();
     ui::flush();
-    repl::run(&mut engine, &greeting, &args.commands);
+    repl::run(&mut engine, &args.commands);
     Ok(0)
 }

@@ -12,15 +12,12 @@ use std::path::Path;
 /// Runs the subcommand. Exit code 0 when the user quits or the input ends.
 pub fn run(args: &ReplayArgs) -> Outcome {
     let mut engine = engine(&args.trace)?;
-    let mut greeting = engine.greeting();
     if let Some(position) = &args.at {
-        let moved = engine.execute(&format!("goto {position}"));
-        if let Some(error) = moved.lines.iter().find(|line| line.starts_with("*** ")) {
-            return Err(Failure::usage(format!("--at {position}: {}", &error[4..])));
-        }
-        greeting = moved;
+        engine
+            .place(position)
+            .map_err(|error| Failure::usage(format!("--at {position}: {error}")))?;
     }
-    repl::run(&mut engine, &greeting, &args.commands);
+    repl::run(&mut engine, &args.commands);
     Ok(0)
 }
 

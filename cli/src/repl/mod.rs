@@ -9,22 +9,17 @@ mod terminal;
 use crate::ui;
 use moviola_replayer::pdb::{Engine, Reply};
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 /// What pdb's command table calls the end of the input.
 const END_OF_INPUT: &str = "EOF";
 
-/// Shows `greeting`, runs the commands in `first`, then those of the user until they quit or the
-/// input ends.
-pub fn run(engine: &mut Engine, greeting: &Reply, first: &[String]) {
-    let mut last = greeting.clone();
-    if !show(&last) {
+/// Runs the commands in `first`, shows where the session stands, then runs the commands of the user
+/// until they quit or the input ends.
+pub fn run(engine: &mut Engine, first: &[String]) {
+    let last = engine.start(rc_lines().into_iter().chain(first.iter().cloned()));
+    if !show(&last) || last.quit {
         return;
-    }
-    for line in first {
-        last = engine.execute(line);
-        if !show(&last) || last.quit {
-            return;
-        }
     }
     let stdin_is_terminal = std::io::stdin().is_terminal();
     if stdin_is_terminal && std::io::stdout().is_terminal() {
@@ -32,6 +27,22 @@ pub fn run(engine: &mut Engine, greeting: &Reply, first: &[String]) {
     } else {
         pipe::run(engine, last);
     }
+}
+
+/// The lines of `~/.pdbrc` and `./.pdbrc`, as pdb reads them, and then of `.moviolarc` in the same places.
+/// One that cannot be read is passed over, as pdb does.
+fn rc_lines() -> Vec<String> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let mut lines = Vec::new();
+    for name in [".pdbrc", ".moviolarc"] {
+        let places = [home.as_ref().map(|home| home.join(name)), Some(PathBuf::from(name))];
+        for place in places.into_iter().flatten() {
+            if let Ok(text) = std::fs::read_to_string(place) {
+                lines.extend(text.lines().map(str::to_owned));
+            }
+        }
+    }
+    lines
 }
 
 /// False when nobody reads any more.

@@ -28,7 +28,7 @@ mod val;
 
 pub use complete::completions;
 pub use error::EvalError;
-pub use syntax::{Input, classify};
+pub use syntax::{Change, Input, change, classify};
 pub use val::Val;
 
 pub(crate) use compare::order;
@@ -45,6 +45,11 @@ use std::sync::Arc;
 pub trait Scope: Objects {
     /// A local variable of the frame; `None` if it has none of that name or it is unbound.
     fn local(&self, name: &str) -> Option<OwnedValue>;
+
+    /// What hides a variable: a value that the user has made; `Some(None)` if the user has deleted it.
+    fn made(&self, _name: &str) -> Option<Option<Val>> {
+        None
+    }
 
     /// A global variable of the frame's module.
     fn global(&self, name: &str) -> Option<OwnedValue>;

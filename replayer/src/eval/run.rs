@@ -193,6 +193,11 @@ impl<'s> Eval<'s> {
         if let Some((_, value)) = self.vars.iter().rev().find(|(known, _)| **known == *name) {
             return Ok(value.clone());
         }
+        match self.scope.made(name) {
+            Some(Some(value)) => return self.got(value),
+            Some(None) => return python("NameError", format!("name '{name}' is not defined")),
+            None => {}
+        }
         for found in [self.scope.local(name), self.scope.global(name)].into_iter().flatten() {
             if found != OwnedValue::Unbound {
                 return self.recorded(&found);

@@ -1,11 +1,13 @@
 //! Source text to expression trees. The only module that knows the parser.
 
+use super::Expression;
 use super::ast::{Clause, Cmp, Comp, Node, Op, Piece, Target, Unary};
 use super::error::{EvalError, R, python, unsupported};
 use super::val::Val;
 use num_bigint::BigInt;
 use ruff_python_ast as py;
 use ruff_python_parser::{LexicalErrorType, Mode, ParseErrorType, ParseOptions, parse_unchecked};
+use ruff_text_size::Ranged as _;
 use std::sync::Arc;
 
 /// Longer expressions are refused.
@@ -67,6 +69,61 @@ pub fn classify(source: &str) -> Input {
         }
     });
     done.unwrap_or_else(Input::Invalid)
+}
+
+/// A statement that only gives values to names, or takes them.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// To each of these targets the value of an expression.
+    Assign(Vec<String>, Expression),
+    /// These names are deleted.
+    Delete(Vec<String>),
+}
+
+/// Parses an assignment to names or a deletion of them. Targets are given as they are written: names,
+/// and subscripts of the dict of convenience variables.
+///
+/// # Errors
+/// On any other statement.
+pub fn change(source: &str) -> R<Change> {
+    let text = source.trim().to_owned();
+    on_large_stack(text.len(), move || {
+        let refused = || Input::Change.refusal().unwrap_or_else(invalid_syntax);
+        let parsed = parse_unchecked(&text, ParseOptions::from(Mode::Module));
+        let py::Mod::Module(module) = parsed.syntax() else { return Err(refused()) };
+        let [statement] = module.body.as_slice() else { return Err(refused()) };
+        let slice = |node: &py::Expr| text[node.range()].to_owned();
+        let target = |node: &py::Expr| match node {
+            py::Expr::Name(_) => Ok(slice(node)),
+            py::Expr::Subscript(item) if slice(&item.value) == "__pdb_convenience_variables" => {
+                Ok(slice(node))
+            }
+            _ => Err(refused()),
+        };
+        match statement {
+            py::Stmt::Assign(assign) => {
+                let targets = assign.targets.iter().map(target).collect::<R<Vec<_>>>()?;
+                Ok(Change::Assign(targets, Expression::parse(&slice(&assign.value))?))
+            }
+            py::Stmt::AugAssign(assign) => {
+                let name = target(&assign.target)?;
+                let (op, value) = (assign.op.as_str(), slice(&assign.value));
+                let expression = Expression::parse(&format!("({name}) {op} ({value})"))?;
+                Ok(Change::Assign(vec![name], expression))
+            }
+            py::Stmt::AnnAssign(assign) => match &assign.value {
+                Some(value) => {
+                    let targets = vec![target(&assign.target)?];
+                    Ok(Change::Assign(targets, Expression::parse(&slice(value))?))
+                }
+                None => Err(refused()),
+            },
+            py::Stmt::Delete(delete) => {
+                Ok(Change::Delete(delete.targets.iter().map(target).collect::<R<Vec<_>>>()?))
+            }
+            _ => Err(refused()),
+        }
+    })?
 }
 
 fn on_large_stack<T: Send + 'static>(

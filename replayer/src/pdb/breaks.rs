@@ -409,7 +409,7 @@ fn parsed(condition: &str, out: &mut Output) -> Option<(String, Expression)> {
     match Expression::parse(condition) {
         Ok(parsed) => Some((condition.to_owned(), parsed)),
         Err(EvalError::Python { class, message }) => {
-            out.error(format!("Invalid condition {condition}: {class}({})", quoted(&message)));
+            out.error(format!("Invalid condition {condition}: {class}: {message}"));
             None
         }
         Err(error) => {

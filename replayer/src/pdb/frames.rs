@@ -134,6 +134,19 @@ impl Engine {
         }
     }
 
+    /// Lines without marks, as `source` prints them.
+    pub(super) fn print_plain(
+        &self,
+        lines: &[String],
+        first: usize,
+        last: usize,
+        out: &mut Output,
+    ) {
+        for (number, line) in (first..=last).zip(lines.iter().skip(first.saturating_sub(1))) {
+            out.say(format!("{:<5}\t{}", format!("{number:>3}"), line.trim_end()));
+        }
+    }
+
     /// `ll`.
     pub(super) fn do_longlist(&mut self, out: &mut Output) {
         let code = self.stack.get(self.level).and_then(|entry| self.time.code(entry.frame.code));

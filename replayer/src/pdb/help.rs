@@ -5,7 +5,7 @@ use super::{Engine, Output};
 
 /// pdb's usage line.
 pub fn usage(command: &Command) -> String {
-    format!("      Usage: {}", command.usage)
+    format!("      Usage: {}", command.usage.replace('\n', "\n             "))
 }
 
 impl Engine {

@@ -4,22 +4,30 @@
 //! command. Nothing is printed, and nothing recorded reaches a reply unescaped.
 
 mod breaks;
+mod chain;
 mod complete;
+mod display;
 mod frames;
 mod help;
+mod input;
+mod lists;
 mod motion;
 mod open;
 mod processes;
+mod scratch;
 mod show;
+mod source;
 mod table;
 mod words;
 mod world;
 
 use crate::show::{Layout, escape};
-use crate::timeline::{Breakpoint, Moment, Timeline, interrupted};
-use moviola_format::read::{Trace, TraceError};
+use crate::timeline::{Breakpoint, Moment, Timeline};
+use input::Asking;
+use moviola_format::read::{OwnedValue, Trace, TraceError};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 pub use processes::tree;
@@ -70,13 +78,6 @@ impl Output {
     }
 }
 
-/// What an input line is the answer to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asking {
-    Command,
-    ClearAll,
-}
-
 /// A debugger session on a trace.
 #[derive(Debug)]
 pub struct Engine {
@@ -92,7 +93,27 @@ pub struct Engine {
     listed: Option<u32>,
     last: String,
     asking: Asking,
+    /// Lines that come before any other input.
+    queue: VecDeque<String>,
+    /// What the command list that has run goes on with.
+    pending: Option<String>,
+    /// Whether the queue is that of the session's start: the stack entry is shown when it is empty.
+    starting: bool,
+    /// Whether the stack entry of the stop is still to be shown.
+    entry_due: bool,
+    aliases: BTreeMap<String, String>,
+    lists: BTreeMap<usize, lists::List>,
+    /// Displayed expressions by frame.
+    displays: FxHashMap<u64, Vec<display::Display>>,
+    scratch: scratch::Scratch,
+    /// Scratch variables that the last move has dropped.
+    dropped: Vec<String>,
     crash: Option<u64>,
+    /// The exception that ended the program.
+    crash_exception: Option<u64>,
+    /// Whether the session stands in the chain of that exception, and where.
+    in_chain: bool,
+    chain_index: Option<usize>,
     start: u64,
     ran: bool,
     processes: processes::Processes,
@@ -129,13 +150,30 @@ impl Engine {
             listed: None,
             last: String::new(),
             asking: Asking::Command,
+            queue: VecDeque::new(),
+            pending: None,
+            starting: false,
+            entry_due: false,
+            aliases: BTreeMap::new(),
+            lists: BTreeMap::new(),
+            displays: FxHashMap::default(),
+            scratch: scratch::Scratch::default(),
+            dropped: Vec::new(),
             crash,
+            crash_exception: None,
+            in_chain: false,
+            chain_index: None,
             start,
             ran: first.is_some(),
             processes: processes::Processes::default(),
             sources: RefCell::default(),
         };
         engine.settle()?;
+        if crash.is_some()
+            && let Some(OwnedValue::Ref(id)) = engine.moment.value
+        {
+            (engine.crash_exception, engine.in_chain) = (Some(id), true);
+        }
         Ok(engine)
     }
 
@@ -164,28 +202,38 @@ impl Engine {
         self.moment.stop
     }
 
-    /// What to show when the session opens.
-    #[must_use]
-    pub fn greeting(&self) -> Reply {
+    /// Begins the conversation with these lines, as pdb does with those of `.pdbrc` and of `-c`: the stop
+    /// is shown behind them.
+    pub fn start(&mut self, lines: impl IntoIterator<Item = String>) -> Reply {
         let mut out = Output::default();
         if self.crash == Some(self.moment.stop) {
             out.say("Uncaught exception. Entering post mortem debugging");
         }
+        let is_command = |line: &String| !line.trim().is_empty() && !line.trim().starts_with('#');
+        self.queue = lines.into_iter().filter(is_command).collect();
+        self.starting = true;
         self.show_stop(&mut out);
-        self.reply(out, false)
+        let quit = self.drain(&mut out);
+        self.starting = false;
+        self.reply(out, quit)
+    }
+
+    /// Goes to a position, given as to `goto`, without a word.
+    ///
+    /// # Errors
+    /// The debugger's message, if there is no such position.
+    pub fn place(&mut self, position: &str) -> Result<(), String> {
+        let last = std::mem::take(&mut self.last);
+        let moved = self.execute(&format!("goto {position}"));
+        self.last = last;
+        let mut errors = moved.lines.iter().filter_map(|line| line.strip_prefix("*** "));
+        errors.next().map_or(Ok(()), |error| Err(error.to_owned()))
     }
 
     /// Runs a line of input.
     pub fn execute(&mut self, line: &str) -> Reply {
         let mut out = Output::default();
-        let quit = match self.asking {
-            Asking::ClearAll => {
-                self.asking = Asking::Command;
-                self.answer_clear_all(line, &mut out);
-                false
-            }
-            Asking::Command => self.commands(line, &mut out),
-        };
+        let quit = self.input(line, &mut out);
         self.reply(out, quit)
     }
 
@@ -193,79 +241,18 @@ impl Engine {
         let prompt = match self.asking {
             Asking::Command => PROMPT,
             Asking::ClearAll => "Clear all breaks? ",
+            Asking::List(_) => "(com) ",
         };
         Reply { lines: out.lines, quit, prompt: prompt.to_owned() }
-    }
-
-    fn commands(&mut self, line: &str, out: &mut Output) -> bool {
-        let mut line = line.trim().to_owned();
-        if line.is_empty() {
-            line = self.last.clone();
-            if line.is_empty() {
-                return false;
-            }
-        }
-        let mut rest = Some(line);
-        while let Some(line) = rest {
-            let (now, later) = match line.find(";;") {
-                Some(at) => {
-                    let later = line[at + 2..].trim().to_owned();
-                    (line[..at].trim().to_owned(), Some(later))
-                }
-                None => (line.trim().to_owned(), None),
-            };
-            if !now.is_empty() {
-                self.last.clone_from(&now);
-                if self.command(&now, out) {
-                    return true;
-                }
-            }
-            rest = later.filter(|line| !line.is_empty());
-        }
-        false
-    }
-
-    /// Runs one command; `true` to quit.
-    fn command(&mut self, line: &str, out: &mut Output) -> bool {
-        if line.starts_with('#') {
-            return false;
-        }
-        if let Some(statement) = line.strip_prefix('!') {
-            self.statement(statement.trim(), out);
-            return false;
-        }
-        let line =
-            line.strip_prefix('?').map_or_else(|| line.to_owned(), |topic| format!("help {topic}"));
-        let end = line.find(|c: char| !is_command_char(c)).unwrap_or(line.len());
-        let (word, argument) = line.split_at(end);
-        let Some(command) = table::find(word) else {
-            self.statement(&line, out);
-            return false;
-        };
-        let argument = argument.trim();
-        if !argument.is_empty() && !command.takes_argument {
-            out.error(format!("Invalid argument: {argument}"));
-            out.say(help::usage(command));
-            return false;
-        }
-        match (command.run)(self, argument, out) {
-            Ok(quit) => quit,
-            // What pdb says at Ctrl-C.
-            Err(error) if interrupted(&error) => {
-                out.say("--KeyboardInterrupt--");
-                false
-            }
-            Err(error) => {
-                out.error(format!("cannot read the trace here: {error}"));
-                false
-            }
-        }
     }
 
     /// Makes `moment` the place where the session stands.
     fn arrive(&mut self, stop: u64) -> Result<(), TraceError> {
         if let Some(moment) = self.time.moment(stop)? {
             self.moment = moment;
+            self.dropped.extend(self.scratch.forget());
+            self.in_chain = self.crash == Some(stop);
+            self.chain_index = None;
             self.settle()?;
         }
         Ok(())
@@ -279,9 +266,4 @@ impl Engine {
         self.stack.extend(left);
         Ok(())
     }
-}
-
-/// Characters that belong to a command word, so that `c.a` is no `continue`.
-fn is_command_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "_=.[](),\"'+-*/%@&|<>~^".contains(c)
 }

@@ -2,6 +2,7 @@
 
 use super::world::{FrameScope, Here};
 use super::{Engine, Output};
+use crate::eval::EvalError;
 use crate::timeline::{Breakpoint, Hit, Selected, Timeline, Verb, Verdict};
 use moviola_format::read::TraceError;
 
@@ -90,6 +91,29 @@ impl Engine {
         Ok(false)
     }
 
+    /// `run` and `restart`: to the start.
+    pub(super) fn do_run(&mut self, argument: &str, out: &mut Output) -> Moved {
+        if !argument.is_empty() {
+            out.error("a recording is not run again, so it takes no arguments: see moviola record");
+            return Ok(false);
+        }
+        let argv: Vec<String> = serde_json::from_str(self.time.meta("argv")).unwrap_or_default();
+        let script = self.time.canonic(self.time.meta("script"));
+        let given = argv.iter().position(|word| {
+            self.time.canonic(&crate::export::absolute(self.time.meta("cwd"), word)) == script
+        });
+        let rest = given.map_or(&[][..], |at| &argv[at + 1..]);
+        out.say(format!("Restarting {script} with arguments:"));
+        out.say(format!("\t{}", rest.join(" ")));
+        if self.time.minor() >= 13 {
+            out.say("The program finished and will be restarted");
+        }
+        let start = self.start;
+        self.arrive(start)?;
+        self.show_stop(out);
+        Ok(false)
+    }
+
     /// `goto @N`; alone it says where the debugger stands.
     pub(super) fn do_goto(&mut self, argument: &str, out: &mut Output) -> Moved {
         let count = self.time.len();
@@ -149,7 +173,9 @@ impl Engine {
         if let Some(note) = &hit.note {
             out.say(format!("Breakpoint {}: {note}", hit.number));
         }
-        self.show_stop(out);
+        if !self.run_list(hit, out)? {
+            self.show_stop(out);
+        }
         Ok(())
     }
 
@@ -206,7 +232,8 @@ fn judge(time: &Timeline, breakpoint: &Breakpoint, stop: u64) -> Result<Verdict,
     Ok(match value {
         Ok(true) => Verdict::True,
         Ok(false) => Verdict::False,
-        // As in bdb: a condition that fails stops.
+        // As in bdb: a condition that fails stops, without a word.
+        Err(EvalError::Python { .. }) => Verdict::True,
         Err(error) => Verdict::Unsure(format!("condition {text}: {error}")),
     })
 }

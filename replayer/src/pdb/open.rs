@@ -18,8 +18,15 @@ impl Engine {
         Here::new(&self.time, self.moment.stop)
     }
 
-    /// The markers of the stop and its stack entry.
-    pub(super) fn show_stop(&self, out: &mut Output) {
+    /// The markers of the stop and its stack entry. From 3.13 on, and at the session's start, the entry
+    /// comes when the lines that are queued have run.
+    pub(super) fn show_stop(&mut self, out: &mut Output) {
+        let dropped = std::mem::take(&mut self.dropped);
+        if !dropped.is_empty() {
+            let verb = if dropped.len() == 1 { "is as it was" } else { "are as they were" };
+            let names = dropped.join(", ");
+            out.say(format!("[the recording did not change: {names} {verb} recorded]"));
+        }
         match self.moment.kind {
             kind if kind.is_call() => out.say("--Call--"),
             kind if kind.is_return() => out.say("--Return--"),
@@ -31,7 +38,17 @@ impl Engine {
             }
             _ => {}
         }
+        self.entry_due = !self.queue.is_empty() && (self.starting || self.time.minor() >= 13);
+        if !self.entry_due {
+            self.show_status(out);
+        }
+    }
+
+    /// pdb's `_pdbcmd_print_frame_status`.
+    pub(super) fn show_status(&mut self, out: &mut Output) {
+        self.entry_due = false;
         self.show_entry(self.level, out);
+        self.show_displays(out);
     }
 
     /// Return value or exception of the stop.

@@ -13,7 +13,7 @@ impl Engine {
     /// The variables of the selected frame.
     pub(super) fn scope(&self) -> Option<FrameScope<'_>> {
         let level = self.stack.get(self.level)?;
-        Some(FrameScope::new(self.here(), &self.moment, level))
+        Some(FrameScope::new(self.here(), &self.moment, level).with(self))
     }
 
     fn evaluated(&self, expression: &str, out: &mut Output) -> Option<Evaluated> {
@@ -42,18 +42,26 @@ impl Engine {
     }
 
     /// A bare expression or statement.
-    pub(super) fn statement(&self, text: &str, out: &mut Output) {
-        let input = eval::classify(text);
-        if let Some(refusal) = input.refusal() {
-            out.say(refusal.to_string());
-            return;
-        }
-        if input == Input::Expression
-            && let Some(value) = self.evaluated(text, out)
-        {
-            // As the interactive prompt does: nothing for None.
-            if !matches!(value.value(), eval::Val::None) {
-                out.say_value(&value.repr(&self.here()));
+    pub(super) fn statement(&mut self, text: &str, out: &mut Output) {
+        match eval::classify(text) {
+            Input::Expression => {
+                // As the interactive prompt does: nothing for None.
+                if let Some(value) = self.evaluated(text, out)
+                    && !matches!(value.value(), eval::Val::None)
+                {
+                    out.say_value(&value.repr(&self.here()));
+                }
+            }
+            Input::Change => match eval::change(text) {
+                Ok(change) => self.change(&change, out),
+                Err(error) => out.say(error.to_string()),
+            },
+            // An empty line of a command list.
+            _ if text.is_empty() => {}
+            other => {
+                if let Some(refusal) = other.refusal() {
+                    out.say(refusal.to_string());
+                }
             }
         }
     }

@@ -293,6 +293,89 @@ pub static COMMANDS: &[Command] = &[
         |engine, arg, out| engine.do_goto(arg, out)
     ),
     command!(
+        ["commands"],
+        "(Pdb) commands [bpnumber]\n(com) ...\n(com) end\n(Pdb)",
+        "Give commands that run when the breakpoint is hit, one a line, with\nend behind the last; without a number, for the breakpoint that was\nset last.  With silent among them, the stop is not shown.  A command\nthat moves ends the list, so that continue at its end prints at every\nhit and goes on.  They run in both directions.",
+        true,
+        |engine, arg, out| {
+            engine.do_commands(arg, out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["display"],
+        "display [expression]",
+        "Show the value of the expression whenever it has changed at a stop\nin this frame.  Without one, list the expressions of this frame.",
+        true,
+        |engine, arg, out| {
+            engine.do_display(arg, out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["undisplay"],
+        "undisplay [expression]",
+        "Do not show the expression any more in this frame; without one,\nnone of this frame.",
+        true,
+        |engine, arg, out| {
+            engine.do_undisplay(arg, out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["exceptions"],
+        "exceptions [number]",
+        "List the exception that ended the program and those that it came\nfrom; with a number, go to where that one was raised.",
+        true,
+        |engine, arg, out| {
+            engine.do_exceptions(arg, out)?;
+            Ok(false)
+        }
+    ),
+    command!(
+        ["source"],
+        "source expression",
+        "Show the source of a function, a class, a method or a module.",
+        true,
+        |engine, arg, out| {
+            engine.do_source(arg, out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["alias"],
+        "alias [name [command]]",
+        "Make name stand for a command, in which %1 to %9 stand for the words\nthat follow it and %* for all of them.  Without a command, show the\nalias; without a name, all of them.",
+        true,
+        |engine, arg, out| {
+            engine.do_alias(arg, out);
+            Ok(false)
+        }
+    ),
+    command!(["unalias"], "unalias name", "Delete an alias.", true, |engine, arg, out| {
+        engine.do_unalias(arg, out);
+        Ok(false)
+    }),
+    command!(
+        ["run", "restart"],
+        "run | restart",
+        "Go back to the start; breakpoints stay.  The recorded program is\nnot run again, so it takes no arguments.",
+        true,
+        |engine, arg, out| engine.do_run(arg, out)
+    ),
+    command!(
+        ["debug"],
+        "debug code",
+        "Not possible in a recording: it would run code.",
+        true,
+        |_, _, out| {
+            out.error(
+                "a recording runs no code: use goto, step and reverse-step to look at what ran",
+            );
+            Ok(false)
+        }
+    ),
+    command!(
         ["processes"],
         "processes",
         "Show the processes of the recording as a tree: number, how and\nwhere its parent made it, process id, how it ended.",

@@ -1,6 +1,7 @@
 //! Recorded objects at a position, and the variables of a frame, for the evaluator.
 
-use crate::eval::Scope;
+use super::Engine;
+use crate::eval::{Scope, Val};
 use crate::show::class::text;
 use crate::show::{Objects, Unavailable, known};
 use crate::timeline::{Level, Moment, Timeline};
@@ -77,9 +78,17 @@ pub struct FrameScope<'t> {
     exception: Option<OwnedValue>,
     locals: OnceCell<Vec<(String, OwnedValue)>>,
     globals: OnceCell<Option<Items>>,
+    /// The session, for what the user has made.
+    engine: Option<&'t Engine>,
 }
 
 impl<'t> FrameScope<'t> {
+    /// With what the user of the session has made.
+    pub const fn with(mut self, engine: &'t Engine) -> Self {
+        self.engine = Some(engine);
+        self
+    }
+
     /// The variables of a frame of this moment.
     pub fn new(here: Here<'t>, moment: &Moment, level: &'t Level) -> Self {
         let top = moment.stack.last().map(|top| top.frame.activation);
@@ -92,6 +101,7 @@ impl<'t> FrameScope<'t> {
             exception: value.filter(|_| !returning),
             locals: OnceCell::new(),
             globals: OnceCell::new(),
+            engine: None,
         }
     }
 
@@ -129,6 +139,10 @@ impl Scope for FrameScope<'_> {
     fn local(&self, name: &str) -> Option<OwnedValue> {
         let found = self.locals().iter().rev().find(|(local, _)| local == name);
         found.map(|(_, value)| value.clone()).or_else(|| self.unknown_local())
+    }
+
+    fn made(&self, name: &str) -> Option<Option<Val>> {
+        self.engine?.scratch_value(name, self.level.frame.activation)
     }
 
     fn global(&self, name: &str) -> Option<OwnedValue> {

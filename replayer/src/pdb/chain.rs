@@ -1,0 +1,92 @@
+//! `exceptions`: the chain of the exception that ended the program.
+
+use super::{Engine, Output};
+use crate::machine::StopKind;
+use crate::show::class::field;
+use crate::show::{Objects, known, repr};
+use crate::timeline::Seek;
+use moviola_format::read::{OwnedValue, TraceError};
+
+/// Exceptions followed (`pdb.Pdb.MAX_CHAINED_EXCEPTION_DEPTH`).
+const CHAIN_MAX: usize = 999;
+
+impl Engine {
+    /// The exception of the crash and what it came from, the first one first.
+    fn chain(&self) -> Vec<u64> {
+        let mut chain = Vec::new();
+        let here = self.here();
+        let mut next = match self.crash_exception {
+            Some(id) if self.in_chain => Some(id),
+            _ => None,
+        };
+        while let Some(id) = next.filter(|id| !chain.contains(id) && chain.len() < CHAIN_MAX) {
+            chain.push(id);
+            let Ok(state) = here.object(id).and_then(known) else { break };
+            let named = |name| match field(&state, name) {
+                Some(OwnedValue::Ref(id)) => Some(*id),
+                _ => None,
+            };
+            let suppressed = field(&state, "__suppress_context__") == Some(&OwnedValue::Bool(true));
+            next = named("__cause__").or_else(|| named("__context__").filter(|_| !suppressed));
+        }
+        chain.reverse();
+        chain
+    }
+
+    /// `exceptions [number]`.
+    pub(super) fn do_exceptions(
+        &mut self,
+        argument: &str,
+        out: &mut Output,
+    ) -> Result<(), TraceError> {
+        let chain = self.chain();
+        if chain.is_empty() {
+            out.say(
+                "Did not find chained exceptions. To move between exceptions, pdb/post_mortem must \
+                 be given an exception object rather than a traceback.",
+            );
+            return Ok(());
+        }
+        let current = self.chain_index.unwrap_or(chain.len() - 1);
+        if argument.is_empty() {
+            let here = self.here();
+            for (at, id) in chain.iter().enumerate() {
+                let mark = if at == current { ">" } else { " " };
+                let mut text = repr(&OwnedValue::Ref(*id), &here);
+                if text.chars().count() > 80 {
+                    text = text.chars().take(77).chain("...".chars()).collect();
+                }
+                out.say_value(&format!("{mark} {at:>3} {text}"));
+            }
+            return Ok(());
+        }
+        let Ok(number) = argument.parse::<i64>() else {
+            out.error("Argument must be an integer");
+            return Ok(());
+        };
+        let Some(id) = usize::try_from(number).ok().and_then(|number| chain.get(number)) else {
+            out.error("No exception with that number");
+            return Ok(());
+        };
+        let raised = self.raised(*id)?;
+        let Some(stop) = raised else {
+            out.error("This exception does not have a traceback, cannot jump to it");
+            return Ok(());
+        };
+        let crash = self.crash_exception;
+        self.arrive(stop)?;
+        (self.crash_exception, self.in_chain) = (crash, true);
+        self.chain_index = usize::try_from(number).ok();
+        self.show_entry(self.level, out);
+        Ok(())
+    }
+
+    /// The stop at which an exception passed last before the crash: all frames that it has left
+    /// are known from there.
+    fn raised(&self, id: u64) -> Result<Option<u64>, TraceError> {
+        let end = self.crash.map_or(self.time.len(), |crash| crash + 1);
+        self.time.find_backward(end, Seek::Anything, |_, record| {
+            record.kind == StopKind::Raise && record.raised == id
+        })
+    }
+}
