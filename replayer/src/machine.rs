@@ -164,6 +164,15 @@ impl Machine {
         self.threads.get(&thread).map_or(&[], Vec::as_slice)
     }
 
+    /// A frame on any stack, or a suspended one that is at hand.
+    #[must_use]
+    pub fn frame(&self, activation: u64) -> Option<&Frame> {
+        let is_it = |frame: &&Frame| frame.activation == activation;
+        let running = self.running.iter().rev().find(is_it);
+        let others = || self.threads.values().flatten().find(is_it);
+        running.or_else(others).or_else(|| self.suspended.get(&activation))
+    }
+
     /// Frames of all threads, suspended ones included.
     #[must_use]
     pub fn frame_count(&self) -> usize {

@@ -243,7 +243,7 @@ impl Engine {
     }
 
     fn list_breaks(&self, out: &mut Output) -> Result<(), TraceError> {
-        if self.breaks.is_empty() {
+        if self.breaks.is_empty() && self.points.is_empty() {
             return Ok(());
         }
         out.say("Num Type         Disp Enb   Where");
@@ -268,6 +268,9 @@ impl Engine {
             if total > 0 {
                 out.say(format!("\thit {hits} of {total} in the recording"));
             }
+        }
+        for point in &self.points {
+            out.say(point.row());
         }
         Ok(())
     }
@@ -387,7 +390,11 @@ impl Engine {
             return;
         }
         for number in argument.split_whitespace() {
-            if let Some(at) = self.by_number(number, out) {
+            if let Some(at) =
+                self.points.iter().position(|point| point.number.to_string() == number)
+            {
+                out.say(format!("Deleted {}", self.points.remove(at).short()));
+            } else if let Some(at) = self.by_number(number, out) {
                 let gone = self.breaks.remove(at);
                 out.say(format!("Deleted {}", short(&gone)));
             }
@@ -399,6 +406,9 @@ impl Engine {
         if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
             for breakpoint in std::mem::take(&mut self.breaks) {
                 out.say(format!("Deleted {}", short(&breakpoint)));
+            }
+            for point in std::mem::take(&mut self.points) {
+                out.say(format!("Deleted {}", point.short()));
             }
         }
     }

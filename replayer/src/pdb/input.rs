@@ -3,6 +3,7 @@
 //! The rules are those of `pdb.Pdb.precmd`, `cmd.Cmd.onecmd` and `cmd.Cmd.parseline`.
 
 use super::{Engine, Output, help, table};
+use crate::eval::Scope as _;
 use crate::timeline::interrupted;
 use std::collections::BTreeMap;
 
@@ -124,6 +125,10 @@ impl Engine {
             self.statement(&line, out);
             return false;
         };
+        if table::OWN.contains(&word) && self.is_variable(word, argument) {
+            self.statement(&line, out);
+            return false;
+        }
         let mut argument = argument.trim();
         if !argument.is_empty() && !command.takes_argument {
             if self.time.minor() >= 13 {
@@ -148,6 +153,19 @@ impl Engine {
                 false
             }
         }
+    }
+
+    /// Whether a word that only this debugger takes for a command is the program's: it is assigned to,
+    /// part of an expression, or stands alone and is the name of a variable.
+    fn is_variable(&self, word: &str, rest: &str) -> bool {
+        let argument = rest.trim_start();
+        let assigned = argument.starts_with('=') && !argument.starts_with("==");
+        let joined = rest.len() == argument.len() && !rest.is_empty();
+        let known = || {
+            let scope = self.scope();
+            scope.is_some_and(|scope| scope.local(word).or_else(|| scope.global(word)).is_some())
+        };
+        assigned || joined || (argument.is_empty() && known())
     }
 
     /// `alias [name [command]]`.

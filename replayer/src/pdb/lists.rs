@@ -2,7 +2,6 @@
 
 use super::input::{Asking, parsed};
 use super::{Engine, Output, help, table};
-use crate::timeline::Hit;
 use moviola_format::read::TraceError;
 
 /// What runs at a breakpoint.
@@ -43,7 +42,9 @@ impl Engine {
                 }
             }
         };
-        if !self.breaks.iter().any(|breakpoint| breakpoint.number == number) {
+        let known = self.breaks.iter().any(|breakpoint| breakpoint.number == number)
+            || self.points.iter().any(|point| point.number == number);
+        if !known {
             let problem = match number {
                 0 => "Breakpoint number expected".to_owned(),
                 number if number >= self.next_break => {
@@ -91,8 +92,8 @@ impl Engine {
     }
 
     /// Runs the list of the breakpoint that was hit; `false` if it has none.
-    pub(super) fn run_list(&mut self, hit: &Hit, out: &mut Output) -> Result<bool, TraceError> {
-        let Some(list) = self.lists.get(&hit.number).cloned() else { return Ok(false) };
+    pub(super) fn run_list(&mut self, number: usize, out: &mut Output) -> Result<bool, TraceError> {
+        let Some(list) = self.lists.get(&number).cloned() else { return Ok(false) };
         let last = self.last.clone();
         let (moving, before) = match list.lines.split_last() {
             Some((moving, before)) if list.moves => (Some(moving), before),

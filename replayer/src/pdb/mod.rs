@@ -18,6 +18,9 @@ mod scratch;
 mod show;
 mod source;
 mod table;
+mod time;
+mod tracked;
+mod watch;
 mod words;
 mod world;
 
@@ -89,6 +92,10 @@ pub struct Engine {
     stack: Vec<crate::timeline::Level>,
     breaks: Vec<Breakpoint>,
     next_break: usize,
+    /// Watchpoints and catchpoints.
+    points: Vec<watch::Point>,
+    marks: BTreeMap<String, u64>,
+    visited: time::Visited,
     /// Last line listed.
     listed: Option<u32>,
     last: String,
@@ -147,6 +154,9 @@ impl Engine {
             moment,
             breaks: Vec::new(),
             next_break: 1,
+            points: Vec::new(),
+            marks: BTreeMap::new(),
+            visited: time::Visited::default(),
             listed: None,
             last: String::new(),
             asking: Asking::Command,
@@ -249,6 +259,9 @@ impl Engine {
     /// Makes `moment` the place where the session stands.
     fn arrive(&mut self, stop: u64) -> Result<(), TraceError> {
         if let Some(moment) = self.time.moment(stop)? {
+            if moment.stop != self.moment.stop {
+                self.visited.leave(self.moment.stop);
+            }
             self.moment = moment;
             self.dropped.extend(self.scratch.forget());
             self.in_chain = self.crash == Some(stop);

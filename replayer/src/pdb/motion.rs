@@ -1,5 +1,6 @@
 //! Commands that move: the verbs of pdb, their backward twins, goto.
 
+use super::watch::Reached;
 use super::world::{FrameScope, Here};
 use super::{Engine, Output};
 use crate::eval::EvalError;
@@ -22,15 +23,15 @@ impl Engine {
             let at = Selected { moment: &self.moment, level: self.moment.stack.len() - 1 };
             self.time.forward(at, verb)?
         };
-        let until = target.unwrap_or(u64::MAX);
-        let hit = self.next_hit(self.moment.stop + 1, until)?;
-        match (hit, target) {
-            (Some(hit), _) => self.stop_at_hit(&hit, out)?,
-            (None, Some(stop)) => {
+        if self.run_forward(target.unwrap_or(u64::MAX), out)? {
+            return Ok(false);
+        }
+        match target {
+            Some(stop) => {
                 self.arrive(stop)?;
                 self.show_stop(out);
             }
-            (None, None) => self.run_to_end(out)?,
+            None => self.run_to_end(out)?,
         }
         Ok(false)
     }
@@ -40,17 +41,57 @@ impl Engine {
         let level = self.level.min(self.moment.stack.len().saturating_sub(1));
         let at = Selected { moment: &self.moment, level };
         let target = self.time.backward(at, verb)?;
-        let least = target.map_or(0, |stop| stop + 1);
-        let hit = self.previous_hit(self.moment.stop, least)?;
-        match (hit, target) {
-            (Some(hit), _) => self.stop_at_hit(&hit, out)?,
-            (None, Some(stop)) => {
+        if self.run_backward(target.map_or(0, |stop| stop + 1), out)? {
+            return Ok(false);
+        }
+        match target {
+            Some(stop) => {
                 self.arrive(stop)?;
                 self.show_stop(out);
             }
-            (None, None) => self.run_to_start(out)?,
+            None => self.run_to_start(out)?,
         }
         Ok(false)
+    }
+
+    /// To the first breakpoint or point before `until`, if there is one.
+    fn run_forward(&mut self, until: u64, out: &mut Output) -> Moved {
+        let here = self.moment.stop;
+        let hit = self.next_hit(here + 1, until)?;
+        let limit = hit.as_ref().map_or(until, |hit| hit.stop.saturating_add(1));
+        let point = self.next_point(here, limit)?;
+        self.stop_at(hit, point, out)
+    }
+
+    /// To the last breakpoint or point before here, not before `least`, if there is one.
+    fn run_backward(&mut self, least: u64, out: &mut Output) -> Moved {
+        let here = self.moment.stop;
+        let hit = self.previous_hit(here, least)?;
+        let limit = hit.as_ref().map_or(least, |hit| hit.stop);
+        let point = self.previous_point(here, limit)?;
+        self.stop_at(hit, point, out)
+    }
+
+    /// Stops at what was found: a point that is reached before the breakpoint, or with it.
+    fn stop_at(&mut self, hit: Option<Hit>, point: Option<Reached>, out: &mut Output) -> Moved {
+        match (hit, point) {
+            (None, None) => return Ok(false),
+            (Some(hit), None) => self.stop_at_hit(&hit, out)?,
+            (Some(hit), Some(point)) if hit.stop == point.stop => {
+                out.say_value(&point.note);
+                self.stop_at_hit(&hit, out)?;
+            }
+            (_, Some(point)) => {
+                let thread = self.moment.thread;
+                self.arrive(point.stop)?;
+                self.tell_thread(thread, out);
+                out.say_value(&point.note);
+                if !self.run_list(point.number, out)? {
+                    self.show_stop(out);
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// `unt(il) [lineno]`.
@@ -75,18 +116,16 @@ impl Engine {
 
     /// `c(ontinue)`.
     pub(super) fn do_continue(&mut self, out: &mut Output) -> Moved {
-        match self.next_hit(self.moment.stop + 1, u64::MAX)? {
-            Some(hit) => self.stop_at_hit(&hit, out)?,
-            None => self.run_to_end(out)?,
+        if !self.run_forward(u64::MAX, out)? {
+            self.run_to_end(out)?;
         }
         Ok(false)
     }
 
     /// `rc`.
     pub(super) fn do_reverse_continue(&mut self, out: &mut Output) -> Moved {
-        match self.previous_hit(self.moment.stop, 0)? {
-            Some(hit) => self.stop_at_hit(&hit, out)?,
-            None => self.run_to_start(out)?,
+        if !self.run_backward(0, out)? {
+            self.run_to_start(out)?;
         }
         Ok(false)
     }
@@ -121,15 +160,7 @@ impl Engine {
             out.say(format!("@{}", self.moment.stop));
             return Ok(false);
         }
-        let digits = argument.strip_prefix('@').unwrap_or(argument);
-        let stop = match argument {
-            "start" => Some(self.start),
-            "end" => Some(match self.crash {
-                Some(crash) => crash,
-                None => self.time.finish()?,
-            }),
-            _ => digits.parse().ok(),
-        };
+        let stop = self.position_of(argument)?;
         let Some(stop) = stop else {
             let shown = super::breaks::quoted(argument);
             out.error(format!("Error in argument: {shown}"));
@@ -146,7 +177,7 @@ impl Engine {
         Ok(false)
     }
 
-    fn tell_thread(&self, before: u64, out: &mut Output) {
+    pub(super) fn tell_thread(&self, before: u64, out: &mut Output) {
         if self.moment.thread == before {
             return;
         }
@@ -173,7 +204,7 @@ impl Engine {
         if let Some(note) = &hit.note {
             out.say(format!("Breakpoint {}: {note}", hit.number));
         }
-        if !self.run_list(hit, out)? {
+        if !self.run_list(hit.number, out)? {
             self.show_stop(out);
         }
         Ok(())

@@ -27,6 +27,31 @@ pub fn find(word: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.names.contains(&word))
 }
 
+/// Commands that pdb does not have: a name of the program that is one of these words stays reachable.
+pub const OWN: &[&str] = &[
+    "watch",
+    "rwatch",
+    "catch",
+    "last",
+    "hist",
+    "when",
+    "calls",
+    "mark",
+    "marks",
+    "back",
+    "forward",
+    "threads",
+    "thread",
+    "goto",
+    "process",
+    "processes",
+    "rs",
+    "rn",
+    "rf",
+    "ru",
+    "rc",
+];
+
 macro_rules! command {
     ($names:expr, $usage:expr, $help:expr, $takes:expr, $run:expr) => {
         Command { names: &$names, usage: $usage, help: $help, takes_argument: $takes, run: $run }
@@ -287,7 +312,7 @@ pub static COMMANDS: &[Command] = &[
     ),
     command!(
         ["goto"],
-        "goto [@N | start | end]",
+        "goto [@N | start | end | %50 | time 1.2s | mark]",
         "Go to a position; also selects the thread of that stop.\nAlone, print the position of the current stop.",
         true,
         |engine, arg, out| engine.do_goto(arg, out)
@@ -374,6 +399,106 @@ pub static COMMANDS: &[Command] = &[
             );
             Ok(false)
         }
+    ),
+    command!(
+        ["watch"],
+        "watch [expression]",
+        "Stop, in both directions, where the value of the expression has\nchanged: by an assignment, or inside of its objects.  An expression\nwith local variables belongs to this frame.  Without one, list.",
+        true,
+        |engine, arg, out| {
+            engine.do_watch(arg, out)?;
+            Ok(false)
+        }
+    ),
+    command!(
+        ["rwatch"],
+        "rwatch expression",
+        "Watch an expression and go back to where it changed last.  Reads\nare not recorded.",
+        true,
+        |engine, arg, out| {
+            if !arg.is_empty() {
+                engine.do_watch(arg, out)?;
+            }
+            engine.do_reverse_continue(out)
+        }
+    ),
+    command!(
+        ["catch"],
+        "catch [exception NAME | audit NAME]",
+        "Stop, in both directions, where an exception of this class is\nraised (* for any), or at an audit event (as in socket.*).  Without\nan argument, list.",
+        true,
+        |engine, arg, out| {
+            engine.do_catch(arg, out);
+            Ok(false)
+        }
+    ),
+    command!(
+        ["last"],
+        "last expression",
+        "Go to the line that gave the expression its value.",
+        true,
+        |engine, arg, out| engine.do_last(arg, out)
+    ),
+    command!(
+        ["hist"],
+        "hist expression [#from]",
+        "Show the values that the expression had in this frame (or, of\nglobals, in the recording), with the positions where they show and\nthe lines that made them.",
+        true,
+        |engine, arg, out| engine.do_hist(arg, out)
+    ),
+    command!(
+        ["when"],
+        "when [-r] expression",
+        "Go to the next position at which the expression becomes true; with\n-r, to the last one before.",
+        true,
+        |engine, arg, out| engine.do_when(arg, out)
+    ),
+    command!(
+        ["calls"],
+        "calls function [#from]",
+        "Show all calls of a function with their positions and arguments.",
+        true,
+        |engine, arg, out| {
+            engine.do_calls(arg, out)?;
+            Ok(false)
+        }
+    ),
+    command!(
+        ["mark"],
+        "mark [name]",
+        "Give this position a name for goto.",
+        true,
+        |engine, arg, out| {
+            engine.do_mark(arg, out);
+            Ok(false)
+        }
+    ),
+    command!(["marks"], "marks", "List the marks.", false, |engine, _, out| {
+        engine.do_marks(out)?;
+        Ok(false)
+    }),
+    command!(
+        ["back"],
+        "back",
+        "Go back to where the session stood before.",
+        false,
+        |engine, _, out| engine.do_back(true, out)
+    ),
+    command!(["forward"], "forward", "Undo back.", false, |engine, _, out| engine
+        .do_back(false, out)),
+    command!(
+        ["threads"],
+        "threads",
+        "List the threads of the recording.",
+        false,
+        |engine, _, out| engine.do_threads("", out)
+    ),
+    command!(
+        ["thread"],
+        "thread [number | name]",
+        "Go to where another thread stands at this time.",
+        true,
+        |engine, arg, out| engine.do_threads(arg, out)
     ),
     command!(
         ["processes"],

@@ -111,6 +111,24 @@ impl<'t> FrameScope<'t> {
         self.locals.get_or_init(|| locals(&self.here, code, &self.level.frame))
     }
 
+    /// The objects that hold a local variable: its cell, the frame's namespace.
+    pub fn holders(&self, name: &str) -> Vec<u64> {
+        let frame = &self.level.frame;
+        let code = self.here.time.code(frame.code);
+        let slots = code.into_iter().flat_map(|code| code.slots.iter().zip(&frame.locals));
+        let named = slots.filter(|((known, _), _)| known == name).map(|(_, value)| value);
+        let held = named.chain(&frame.namespace).filter_map(|value| match value {
+            OwnedValue::Ref(id) => Some(*id),
+            _ => None,
+        });
+        held.collect()
+    }
+
+    /// The dict of the module's globals.
+    pub fn globals_id(&self) -> Option<u64> {
+        self.here.time.code(self.level.frame.code).map(|code| code.globals)
+    }
+
     fn globals(&self) -> Option<&Items> {
         let code = self.here.time.code(self.level.frame.code)?;
         self.globals.get_or_init(|| namespace(&self.here, code.globals)).as_ref()

@@ -4,6 +4,7 @@
 //! are jumped over by the index. What a debugger command means is not decided here.
 
 mod breaks;
+mod changes;
 mod crash;
 mod moment;
 mod search;

@@ -2,7 +2,7 @@
 
 use super::view::{View, apply, machine_at};
 use super::{Timeline, Walker};
-use crate::machine::{Frame, StopKind};
+use crate::machine::{Frame, Machine, StopKind};
 use crate::steps::Steps;
 use moviola_format::read::{OwnedValue, TraceError};
 
@@ -48,6 +48,37 @@ impl Timeline {
     }
 
     fn moment_of(&self, stop: u64, levels: usize) -> Result<Option<Moment>, TraceError> {
+        self.with_walker(stop, |walker| {
+            let thread = walker.machine.thread();
+            let frames = walker.machine.stack(thread);
+            let mut stack: Vec<Level> = frames[frames.len().saturating_sub(levels)..]
+                .iter()
+                .map(|frame| Level {
+                    frame: frame.clone(),
+                    line: u32::try_from(frame.line).unwrap_or(0),
+                })
+                .collect();
+            if let Some(top) = stack.last_mut() {
+                top.line = u32::try_from(walker.line).unwrap_or(0);
+            }
+            Moment { stop, thread, kind: walker.kind, value: walker.value.clone(), stack }
+        })
+    }
+
+    /// Looks at all stacks at a stop; `None` past the end.
+    pub(super) fn with_machine<T>(
+        &self,
+        stop: u64,
+        look: impl FnOnce(&Machine) -> T,
+    ) -> Result<Option<T>, TraceError> {
+        self.with_walker(stop, |walker| look(&walker.machine))
+    }
+
+    fn with_walker<T>(
+        &self,
+        stop: u64,
+        look: impl FnOnce(&Walker) -> T,
+    ) -> Result<Option<T>, TraceError> {
         if stop >= self.len() {
             return Ok(None);
         }
@@ -71,21 +102,9 @@ impl Timeline {
             }
         };
         self.walk(&view, &mut walker, stop)?;
-        let thread = walker.machine.thread();
-        let frames = walker.machine.stack(thread);
-        let mut stack: Vec<Level> = frames[frames.len().saturating_sub(levels)..]
-            .iter()
-            .map(|frame| Level {
-                frame: frame.clone(),
-                line: u32::try_from(frame.line).unwrap_or(0),
-            })
-            .collect();
-        if let Some(top) = stack.last_mut() {
-            top.line = u32::try_from(walker.line).unwrap_or(0);
-        }
-        let moment = Moment { stop, thread, kind: walker.kind, value: walker.value.clone(), stack };
+        let found = look(&walker);
         *slot = Some(walker);
-        Ok(Some(moment))
+        Ok(Some(found))
     }
 
     fn walk(&self, view: &View, walker: &mut Walker, stop: u64) -> Result<(), TraceError> {

@@ -1,0 +1,311 @@
+//! An expression over time: what it is at a stop, and when it changes next or last.
+//!
+//! What was looked at to evaluate it says what to wait for: the objects, and the local variables of
+//! its names. Only where one of these changes is it evaluated again.
+
+use super::world::{FrameScope, Here};
+use crate::eval::{EvalError, Expression, Scope, Val};
+use crate::machine::{Frame, StopKind};
+use crate::show::{Objects, Unavailable};
+use crate::timeline::{Level, Moment, Seek, Timeline};
+use moviola_format::event::Kind;
+use moviola_format::read::{ObjectState, OwnedValue, Slice, TraceError};
+use rustc_hash::FxHashSet;
+use std::cell::RefCell;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Where an expression belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A frame: it has no value before the call and after the end.
+    Frame(u64),
+    /// The globals of this code object's module.
+    Module(u64),
+}
+
+/// An expression that is followed.
+#[derive(Debug, Clone)]
+pub(super) struct Tracked {
+    pub text: String,
+    expression: Expression,
+    pub place: Place,
+    /// Slots of the frame's variables that have a name of the expression.
+    slots: Vec<u32>,
+}
+
+/// What an expression is at a stop.
+#[derive(Debug, Clone)]
+pub(super) struct Now {
+    /// The value's text, or the error's.
+    pub text: String,
+    /// Whether it is true; `None` if that cannot be told.
+    pub truth: Option<bool>,
+    /// The object, if it is one: another object of the same text is another value.
+    object: Option<u64>,
+    looked: Vec<u64>,
+}
+
+impl Now {
+    /// Whether two are the same value, as far as can be told.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.text == other.text && self.object == other.object
+    }
+}
+
+impl Tracked {
+    /// An expression in the selected frame of a session. It belongs to that frame if one of its names
+    /// is a variable of the frame's function, else to the module.
+    ///
+    /// # Errors
+    /// If it cannot be parsed.
+    pub fn new(text: &str, level: &Level, time: &Timeline) -> Result<Self, EvalError> {
+        const OPTIMIZED: u32 = 1;
+        let expression = Expression::parse(text)?;
+        let names = names(text);
+        let code = time.code(level.frame.code);
+        let function = code.filter(|code| code.flags & OPTIMIZED != 0);
+        let slots: Vec<u32> = function.map_or_else(Vec::new, |code| {
+            let named = code.slots.iter().enumerate();
+            let named = named.filter(|(_, (name, _))| names.contains(&name.as_str()));
+            named.map(|(slot, _)| slot as u32).collect()
+        });
+        // A class body has a namespace of its own.
+        let class = code.is_some_and(|code| code.flags & OPTIMIZED == 0 && code.name != "<module>");
+        let place = match slots.is_empty() && !class {
+            true => Place::Module(level.frame.code),
+            false => Place::Frame(level.frame.activation),
+        };
+        Ok(Self { text: text.to_owned(), expression, place, slots })
+    }
+
+    /// The value at a stop; `None` if its frame is not there then.
+    ///
+    /// # Errors
+    /// If the trace cannot be read there.
+    pub fn at(&self, time: &Timeline, stop: u64) -> Result<Option<Now>, TraceError> {
+        let frame = match self.place {
+            Place::Frame(activation) => match time.frame_at(stop, activation)? {
+                Some(frame) => frame,
+                None => return Ok(None),
+            },
+            Place::Module(code) => Frame {
+                activation: u64::MAX,
+                code,
+                line: 0,
+                namespace: None,
+                locals: Vec::new(),
+                entered: 0,
+                version: 0,
+            },
+        };
+        let level = Level { frame, line: 0 };
+        let moment =
+            Moment { stop, thread: 0, kind: StopKind::Line, value: None, stack: Vec::new() };
+        let scope = FrameScope::new(Here::new(time, stop), &moment, &level);
+        let noting = Noting { scope: &scope, looked: RefCell::default() };
+        let value = self.expression.evaluate(&noting);
+        let (text, truth, object) = match &value {
+            Ok(value) => (value.repr(&noting), value.is_true(&noting).ok(), value.object_id()),
+            Err(error) => (error.to_string(), None, None),
+        };
+        let looked = noting.looked.into_inner().into_iter().filter(|id| *id != 0).collect();
+        Ok(Some(Now { text, truth, object, looked }))
+    }
+
+    /// The first stop behind `from` at which the value is another than at the stop before, with both
+    /// values; `None` for a frame that is not there.
+    ///
+    /// # Errors
+    /// If the trace cannot be read on the way.
+    pub fn next(&self, time: &Timeline, from: u64) -> Result<Option<Change>, TraceError> {
+        let mut stop = from;
+        let mut old = self.at(time, stop)?;
+        loop {
+            let candidate = match (&old, self.place) {
+                // Not there yet: at its call.
+                (None, Place::Frame(activation)) => {
+                    let seek = Seek::Anything;
+                    let mine =
+                        |_: u64, record: &crate::timeline::Record| record.activation == activation;
+                    let first = time.find_forward(stop + 1, seek, mine)?;
+                    first.map(|first| first - 1)
+                }
+                (None, Place::Module(_)) => None,
+                (Some(now), place) => {
+                    let object = time.next_object_change(&now.looked, stop)?;
+                    let store = match place {
+                        Place::Frame(activation) => {
+                            let store = time.next_store(activation, &self.slots, stop)?;
+                            let end = self.end(time, activation, stop)?;
+                            least(store, end)
+                        }
+                        Place::Module(_) => None,
+                    };
+                    least(object, store)
+                }
+            };
+            let Some(before) = candidate else { return Ok(None) };
+            let after = before + 1;
+            if after >= time.len() {
+                return Ok(None);
+            }
+            let new = self.at(time, after)?;
+            if !same(&old, &new) {
+                return Ok(Some(Change { stop: after, old, new }));
+            }
+            (stop, old) = (after, new);
+        }
+    }
+
+    /// The last stop up to `until` at which the value is another than at the stop before.
+    ///
+    /// # Errors
+    /// If the trace cannot be read on the way.
+    pub fn last(&self, time: &Timeline, until: u64) -> Result<Option<Change>, TraceError> {
+        let mut stop = until;
+        let mut new = self.at(time, stop)?;
+        loop {
+            let candidate = match (&new, self.place) {
+                // Gone: at its end.
+                (None, Place::Frame(activation)) => {
+                    let mine =
+                        |_: u64, record: &crate::timeline::Record| record.activation == activation;
+                    time.find_backward(stop, Seek::Anything, mine)?
+                }
+                (None, Place::Module(_)) => None,
+                (Some(now), place) => {
+                    let object = time.last_object_change(&now.looked, stop)?;
+                    let store = match place {
+                        Place::Frame(activation) => {
+                            let store = time.last_store(activation, &self.slots, stop)?;
+                            let call = self.call(time, activation, stop)?;
+                            store.max(call)
+                        }
+                        Place::Module(_) => None,
+                    };
+                    object.max(store)
+                }
+            };
+            let Some(before) = candidate else { return Ok(None) };
+            let old = self.at(time, before)?;
+            let after = self.at(time, before + 1)?;
+            if !same(&old, &after) {
+                return Ok(Some(Change { stop: before + 1, old, new: after }));
+            }
+            (stop, new) = (before, old);
+        }
+    }
+
+    /// The stop at which the frame ends, behind which it has no value.
+    fn end(&self, time: &Timeline, activation: u64, from: u64) -> Result<Option<u64>, TraceError> {
+        time.find_forward(from, Seek::Frame { activation }, |_, record| {
+            record.activation == activation
+                && matches!(record.kind, StopKind::Return | StopKind::Unwind)
+        })
+    }
+
+    /// The stop before the frame's call.
+    fn call(&self, time: &Timeline, activation: u64, stop: u64) -> Result<Option<u64>, TraceError> {
+        let found = time.find_backward(stop + 1, Seek::Frame { activation }, |_, record| {
+            record.activation == activation && record.kind == StopKind::Call
+        })?;
+        Ok(found.and_then(|call| call.checked_sub(1)))
+    }
+}
+
+/// A change of the value, first seen at `stop`.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    pub stop: u64,
+    pub old: Option<Now>,
+    pub new: Option<Now>,
+}
+
+fn same(old: &Option<Now>, new: &Option<Now>) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => old.is_same(new),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// The smaller of those that there are.
+fn least(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// The words of an expression, some of which are names.
+fn names(text: &str) -> Vec<&str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect()
+}
+
+/// A scope that notes which objects are looked at.
+struct Noting<'s> {
+    scope: &'s FrameScope<'s>,
+    looked: RefCell<FxHashSet<u64>>,
+}
+
+impl Noting<'_> {
+    fn note(&self, id: u64) {
+        self.looked.borrow_mut().insert(id);
+    }
+
+    fn note_value(&self, value: Option<OwnedValue>) -> Option<OwnedValue> {
+        if let Some(OwnedValue::Ref(id)) = &value {
+            self.note(*id);
+        }
+        value
+    }
+}
+
+impl Objects for Noting<'_> {
+    fn object(&self, id: u64) -> Result<Arc<ObjectState>, Unavailable> {
+        self.note(id);
+        self.scope.object(id)
+    }
+
+    fn object_head(&self, id: u64) -> Result<(Kind, u64), Unavailable> {
+        self.note(id);
+        self.scope.object_head(id)
+    }
+
+    fn slice(&self, id: u64, range: Range<u64>) -> Result<Slice, Unavailable> {
+        self.note(id);
+        self.scope.slice(id, range)
+    }
+
+    fn python_minor(&self) -> u32 {
+        self.scope.python_minor()
+    }
+}
+
+impl Scope for Noting<'_> {
+    fn local(&self, name: &str) -> Option<OwnedValue> {
+        self.scope.holders(name).into_iter().for_each(|id| self.note(id));
+        self.note_value(self.scope.local(name))
+    }
+
+    fn made(&self, name: &str) -> Option<Option<Val>> {
+        self.scope.made(name)
+    }
+
+    fn global(&self, name: &str) -> Option<OwnedValue> {
+        self.scope.globals_id().into_iter().for_each(|id| self.note(id));
+        self.note_value(self.scope.global(name))
+    }
+}
+
+impl std::fmt::Debug for Noting<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Noting").finish_non_exhaustive()
+    }
+}
+
+/// What a value is, for a line of text.
+pub(super) fn shown(now: &Option<Now>) -> &str {
+    now.as_ref().map_or("<its frame is not there>", |now| &now.text)
+}
