@@ -15,5 +15,6 @@ mod signals;
 mod slices;
 mod stdin;
 mod transcripts;
+mod travel;
 mod util;
 mod values;

@@ -66,6 +66,8 @@ impl Engine {
     /// To the last breakpoint or point before here, not before `least`, if there is one.
     fn run_backward(&mut self, least: u64, out: &mut Output) -> Moved {
         let here = self.moment.stop;
+        // What Python does before the program is not the program.
+        let least = if here > self.start { least.max(self.start) } else { least };
         let hit = self.previous_hit(here, least)?;
         let limit = hit.as_ref().map_or(least, |hit| hit.stop);
         let point = self.previous_point(here, limit)?;

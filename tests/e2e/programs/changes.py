@@ -52,3 +52,4 @@ class C:
     y = [x]
     y.append(x)
 del value
+end = 1
