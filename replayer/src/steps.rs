@@ -18,15 +18,32 @@ impl Steps {
     /// On bytes that are no event.
     #[inline]
     pub fn next<'a>(&mut self, raw: &'a [u8]) -> Result<Option<Event<'a>>, TraceError> {
+        self.step::<false>(raw)
+    }
+
+    /// The next event that is not about memory or time.
+    ///
+    /// # Errors
+    /// On bytes that are no event.
+    #[inline]
+    pub fn next_plain<'a>(&mut self, raw: &'a [u8]) -> Result<Option<Event<'a>>, TraceError> {
+        self.step::<true>(raw)
+    }
+
+    #[inline]
+    fn step<'a, const PLAIN: bool>(
+        &mut self,
+        raw: &'a [u8],
+    ) -> Result<Option<Event<'a>>, TraceError> {
         loop {
             if let Some(delta) = self.pending.pop() {
                 return Ok(Some(Event::Line { delta }));
             }
             let mut reader = EventReader::new(raw);
             reader.seek(self.offset);
-            let event = reader.next_event().map_err(|error| TraceError::Damaged {
-                offset: self.offset as u64,
-                what: error.to_string(),
+            let passed = if PLAIN { reader.pass_memory() } else { Ok(()) };
+            let event = passed.and_then(|()| reader.next_event()).map_err(|error| {
+                TraceError::Damaged { offset: self.offset as u64, what: error.to_string() }
             })?;
             self.offset = reader.offset();
             match event {

@@ -391,6 +391,31 @@ impl<'a> EventReader<'a> {
         }
     }
 
+    /// Passes over events of memory and time, which are more than half of all, without making them.
+    ///
+    /// # Errors
+    /// On bytes that are no event; the offset then stays at the event's start.
+    #[inline]
+    pub fn pass_memory(&mut self) -> Result<()> {
+        while let Some(opcode @ (op::ALLOC | op::FREE | op::REALLOC | op::TIME)) =
+            self.bytes.get(self.offset).copied()
+        {
+            let start = self.offset;
+            self.offset += 1;
+            let passed = match opcode {
+                op::TIME => self.uv().map(|_| ()),
+                op::FREE => self.block().map(|_| ()),
+                op::ALLOC => self.uv().and_then(|_| self.block()).map(|_| ()),
+                _ => self.uv().and_then(|_| self.block()).and_then(|_| self.block()).map(|_| ()),
+            };
+            if let Err(error) = passed {
+                self.offset = start;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
     /// A value on its own, outside any event.
     pub(crate) fn any_value(&mut self) -> Result<Value<'a>> {
         self.value()

@@ -19,6 +19,7 @@ mod library;
 mod method;
 mod percent;
 mod plain;
+mod quick;
 mod run;
 mod strings;
 mod syntax;
@@ -28,6 +29,7 @@ mod val;
 
 pub use complete::completions;
 pub use error::EvalError;
+pub use quick::Quick;
 pub use syntax::{Change, Input, change, classify};
 pub use val::Val;
 

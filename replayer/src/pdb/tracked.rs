@@ -7,7 +7,7 @@ use super::world::{FrameScope, Here};
 use crate::eval::{EvalError, Expression, Scope, Val};
 use crate::machine::{Frame, StopKind};
 use crate::show::{Objects, Unavailable};
-use crate::timeline::{Level, Moment, Seek, Timeline};
+use crate::timeline::{Level, Moment, Record, Seek, Timeline};
 use moviola_format::event::Kind;
 use moviola_format::read::{ObjectState, OwnedValue, Slice, TraceError};
 use rustc_hash::FxHashSet;
@@ -113,81 +113,83 @@ impl Tracked {
         Ok(Some(Now { text, truth, object, looked }))
     }
 
-    /// The first stop behind `from` at which the value is another than at the stop before, with both
-    /// values; `None` for a frame that is not there.
+    /// The first stop behind `from` and before `until` at which the value is another than at the stop
+    /// before, with both values; `None` for a frame that is not there.
     ///
     /// # Errors
     /// If the trace cannot be read on the way.
-    pub fn next(&self, time: &Timeline, from: u64) -> Result<Option<Change>, TraceError> {
+    pub fn next(
+        &self,
+        time: &Timeline,
+        from: u64,
+        until: u64,
+    ) -> Result<Option<Change>, TraceError> {
+        let until = until.min(time.len());
         let mut stop = from;
         let mut old = self.at(time, stop)?;
-        loop {
+        while stop + 1 < until {
+            // Changes behind the last stop show at none.
+            let limit = until - 1;
             let candidate = match (&old, self.place) {
-                // Not there yet: at its call.
-                (None, Place::Frame(activation)) => {
-                    let seek = Seek::Anything;
-                    let mine =
-                        |_: u64, record: &crate::timeline::Record| record.activation == activation;
-                    let first = time.find_forward(stop + 1, seek, mine)?;
-                    first.map(|first| first - 1)
-                }
+                // Not there yet: at its call. Gone: never again.
+                (None, Place::Frame(activation)) => time.next_entry(activation, stop + 1, until)?,
                 (None, Place::Module(_)) => None,
-                (Some(now), place) => {
-                    let object = time.next_object_change(&now.looked, stop)?;
-                    let store = match place {
-                        Place::Frame(activation) => {
-                            let store = time.next_store(activation, &self.slots, stop)?;
-                            let end = self.end(time, activation, stop)?;
-                            least(store, end)
-                        }
-                        Place::Module(_) => None,
-                    };
-                    least(object, store)
+                (Some(now), Place::Frame(activation)) => {
+                    let object = time.next_object_change(&now.looked, stop, limit)?;
+                    let limit = object.map_or(limit, |object| object + 1);
+                    let end = time.frame_end(activation, stop, limit)?;
+                    let limit = end.map_or(limit, |end| end + 1);
+                    let store = time.next_store(activation, &self.slots, stop, limit)?;
+                    store.or(end).or(object)
+                }
+                (Some(now), Place::Module(_)) => {
+                    time.next_object_change(&now.looked, stop, limit)?
                 }
             };
             let Some(before) = candidate else { return Ok(None) };
             let after = before + 1;
-            if after >= time.len() {
-                return Ok(None);
-            }
             let new = self.at(time, after)?;
             if !same(&old, &new) {
                 return Ok(Some(Change { stop: after, old, new }));
             }
             (stop, old) = (after, new);
         }
+        Ok(None)
     }
 
-    /// The last stop up to `until` at which the value is another than at the stop before.
+    /// The last stop up to `until`, not before `least`, at which the value is another than at the stop
+    /// before.
     ///
     /// # Errors
     /// If the trace cannot be read on the way.
-    pub fn last(&self, time: &Timeline, until: u64) -> Result<Option<Change>, TraceError> {
+    pub fn last(
+        &self,
+        time: &Timeline,
+        until: u64,
+        least: u64,
+    ) -> Result<Option<Change>, TraceError> {
         let mut stop = until;
         let mut new = self.at(time, stop)?;
-        loop {
+        while stop >= least.max(1) {
+            // What shows at `least` lies behind the stop before.
+            let limit = least.saturating_sub(1);
             let candidate = match (&new, self.place) {
-                // Gone: at its end.
+                // Gone: at its end. Not there yet: never before.
                 (None, Place::Frame(activation)) => {
-                    let mine =
-                        |_: u64, record: &crate::timeline::Record| record.activation == activation;
+                    let mine = |_: u64, record: &Record| record.activation == activation;
                     time.find_backward(stop, Seek::Anything, mine)?
                 }
                 (None, Place::Module(_)) => None,
-                (Some(now), place) => {
+                (Some(now), Place::Frame(activation)) => {
                     let object = time.last_object_change(&now.looked, stop)?;
-                    let store = match place {
-                        Place::Frame(activation) => {
-                            let store = time.last_store(activation, &self.slots, stop)?;
-                            let call = self.call(time, activation, stop)?;
-                            store.max(call)
-                        }
-                        Place::Module(_) => None,
-                    };
-                    object.max(store)
+                    let call = self.call(time, activation, stop)?;
+                    let limit = limit.max(object.unwrap_or(0)).max(call.unwrap_or(0));
+                    let store = time.last_store(activation, &self.slots, stop, limit)?;
+                    store.max(call).max(object)
                 }
+                (Some(now), Place::Module(_)) => time.last_object_change(&now.looked, stop)?,
             };
-            let Some(before) = candidate else { return Ok(None) };
+            let Some(before) = candidate.filter(|before| *before >= limit) else { return Ok(None) };
             let old = self.at(time, before)?;
             let after = self.at(time, before + 1)?;
             if !same(&old, &after) {
@@ -195,14 +197,7 @@ impl Tracked {
             }
             (stop, new) = (before, old);
         }
-    }
-
-    /// The stop at which the frame ends, behind which it has no value.
-    fn end(&self, time: &Timeline, activation: u64, from: u64) -> Result<Option<u64>, TraceError> {
-        time.find_forward(from, Seek::Frame { activation }, |_, record| {
-            record.activation == activation
-                && matches!(record.kind, StopKind::Return | StopKind::Unwind)
-        })
+        Ok(None)
     }
 
     /// The stop before the frame's call.
@@ -227,14 +222,6 @@ fn same(old: &Option<Now>, new: &Option<Now>) -> bool {
         (Some(old), Some(new)) => old.is_same(new),
         (None, None) => true,
         _ => false,
-    }
-}
-
-/// The smaller of those that there are.
-fn least(a: Option<u64>, b: Option<u64>) -> Option<u64> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
     }
 }
 

@@ -65,16 +65,15 @@ impl Point {
         }
     }
 
-    fn next(&self, time: &Timeline, from: u64) -> Result<Option<Reached>, TraceError> {
+    fn next(&self, time: &Timeline, from: u64, until: u64) -> Result<Option<Reached>, TraceError> {
         Ok(match &self.kind {
-            Kind::Watch(tracked) => tracked.next(time, from)?.map(|change| self.changed(&change)),
+            Kind::Watch(tracked) => {
+                tracked.next(time, from, until)?.map(|change| self.changed(&change))
+            }
             Kind::Exception(name) => {
                 let mut at = from + 1;
                 loop {
-                    let raise = |_: u64, record: &Record| record.kind == StopKind::Raise;
-                    let Some(stop) = time.find_forward(at, Seek::Anything, raise)? else {
-                        break None;
-                    };
+                    let Some(stop) = time.next_raise(at, until)? else { break None };
                     if time.begins(stop)? && time.is_raised(stop, name)? {
                         break Some(self.reached(stop, format!("exception {name}")));
                     }
@@ -87,19 +86,21 @@ impl Point {
         })
     }
 
-    fn previous(&self, time: &Timeline, before: u64) -> Result<Option<Reached>, TraceError> {
+    fn previous(
+        &self,
+        time: &Timeline,
+        before: u64,
+        least: u64,
+    ) -> Result<Option<Reached>, TraceError> {
         Ok(match &self.kind {
             Kind::Watch(tracked) => {
                 let Some(until) = before.checked_sub(1) else { return Ok(None) };
-                tracked.last(time, until)?.map(|change| self.changed(&change))
+                tracked.last(time, until, least)?.map(|change| self.changed(&change))
             }
             Kind::Exception(name) => {
                 let mut before = before;
                 loop {
-                    let raise = |_: u64, record: &Record| record.kind == StopKind::Raise;
-                    let Some(stop) = time.find_backward(before, Seek::Anything, raise)? else {
-                        break None;
-                    };
+                    let Some(stop) = time.previous_raise(before, least)? else { break None };
                     if time.begins(stop)? && time.is_raised(stop, name)? {
                         break Some(self.reached(stop, format!("exception {name}")));
                     }
@@ -107,7 +108,7 @@ impl Point {
                 }
             }
             Kind::Audit(_, pattern) => time
-                .previous_audit(pattern, before)?
+                .previous_audit(pattern, before, least)?
                 .map(|(stop, name)| self.reached(stop, format!("audit event {name}"))),
         })
     }
@@ -132,7 +133,8 @@ impl Engine {
     pub(super) fn next_point(&self, from: u64, until: u64) -> Result<Option<Reached>, TraceError> {
         let mut first: Option<Reached> = None;
         for point in &self.points {
-            if let Some(reached) = point.next(&self.time, from)?
+            if let Some(reached) =
+                point.next(&self.time, from, first.as_ref().map_or(until, |first| first.stop))?
                 && reached.stop < first.as_ref().map_or(until, |first| first.stop)
             {
                 first = Some(reached);
@@ -149,7 +151,7 @@ impl Engine {
     ) -> Result<Option<Reached>, TraceError> {
         let mut last: Option<Reached> = None;
         for point in &self.points {
-            if let Some(reached) = point.previous(&self.time, before)?
+            if let Some(reached) = point.previous(&self.time, before, least)?
                 && reached.stop >= least
                 && last.as_ref().is_none_or(|last| last.stop < reached.stop)
             {
@@ -229,7 +231,7 @@ impl Engine {
             return Ok(false);
         }
         let Some(tracked) = self.tracked(argument, out) else { return Ok(false) };
-        match tracked.last(&self.time, self.moment.stop)? {
+        match tracked.last(&self.time, self.moment.stop, 0)? {
             None => out.say(format!("{argument} has had this value since the recording began")),
             Some(change) => {
                 let note =
@@ -255,9 +257,9 @@ impl Engine {
         let mut from = self.moment.stop;
         loop {
             let change = match back {
-                false => tracked.next(&self.time, from)?,
+                false => tracked.next(&self.time, from, u64::MAX)?,
                 true => match from.checked_sub(1) {
-                    Some(until) => tracked.last(&self.time, until)?,
+                    Some(until) => tracked.last(&self.time, until, 0)?,
                     None => None,
                 },
             };
@@ -331,7 +333,7 @@ impl Engine {
                 }
                 count += 1;
             }
-            next = tracked.next(&self.time, stop)?;
+            next = tracked.next(&self.time, stop, u64::MAX)?;
         }
         if count == 0 {
             out.say(format!("{text} has no value in the recording"));
@@ -365,6 +367,46 @@ impl Timeline {
                 record.activation == caller
             })?;
         Ok(line.unwrap_or(before))
+    }
+
+    fn next_raise(&self, from: u64, until: u64) -> Result<Option<u64>, TraceError> {
+        let mut from = from;
+        while from < until.min(self.len()) {
+            // A block without an exception has no raise.
+            let block = self.trace().block_of_stop(from);
+            let bounds = self.trace().bounds(block);
+            let view = match bounds.counts.raise {
+                0 => None,
+                _ => Some(self.view(block)?),
+            };
+            let skip = usize::try_from(from - bounds.first_stop).unwrap_or(usize::MAX);
+            let stops = view.iter().flat_map(|view| view.stops.iter().enumerate().skip(skip));
+            let found = stops.clone().find(|(_, record)| record.kind == StopKind::Raise);
+            if let Some((at, _)) = found {
+                return Ok(Some(bounds.first_stop + at as u64).filter(|stop| *stop < until));
+            }
+            from = bounds.end_stop.max(from + 1);
+        }
+        Ok(None)
+    }
+
+    fn previous_raise(&self, before: u64, least: u64) -> Result<Option<u64>, TraceError> {
+        let mut before = before;
+        while before > least {
+            let block = self.trace().block_of_stop(before - 1);
+            let bounds = self.trace().bounds(block);
+            if bounds.counts.raise > 0 {
+                let view = self.view(block)?;
+                let count = usize::try_from(before - view.first).unwrap_or(usize::MAX);
+                let count = count.min(view.stops.len());
+                let found = view.stops[..count].iter().rposition(|r| r.kind == StopKind::Raise);
+                if let Some(at) = found {
+                    return Ok(Some(view.first + at as u64).filter(|stop| *stop >= least));
+                }
+            }
+            before = bounds.first_stop;
+        }
+        Ok(None)
     }
 
     /// Whether an exception passes its first frame at a raise: behind it, it has left a frame.
@@ -414,11 +456,15 @@ impl Timeline {
         &self,
         pattern: &Regex,
         before: u64,
+        least: u64,
     ) -> Result<Option<(u64, String)>, TraceError> {
         let last = self.trace().block_of_stop(before);
         // Events behind a block's last stop lie in the next block.
         let last = (last + 1).min(self.trace().block_count().saturating_sub(1));
         for block in (0..=last).rev() {
+            if self.trace().bounds(block).end_stop < least {
+                break;
+            }
             let found = self.audits_in(block, pattern)?;
             if let Some(found) = found.into_iter().rev().find(|(stop, _)| *stop < before) {
                 return Ok(Some(found));
@@ -428,12 +474,16 @@ impl Timeline {
     }
 
     fn audits_in(&self, number: usize, pattern: &Regex) -> Result<Vec<(u64, String)>, TraceError> {
+        let bounds = self.trace().bounds(number);
+        if bounds.counts.audit == 0 {
+            return Ok(Vec::new());
+        }
         let block = self.trace().block(number)?;
-        let first = self.trace().bounds(number).first_stop;
+        let first = bounds.first_stop;
         let mut stops = 0;
         let mut steps = Steps::default();
         let mut found = Vec::new();
-        while let Some(event) = steps.next(block.raw())? {
+        while let Some(event) = steps.next_plain(block.raw())? {
             if let Event::Audit { name, .. } = &event {
                 let name = String::from_utf8_lossy(name);
                 if pattern.is_match(&*name).unwrap_or(false) {

@@ -3,6 +3,7 @@
 //! Counters are a function of the position: walking back over a hit undoes it.
 
 use super::Timeline;
+use super::scan::Scan;
 use crate::eval::Expression;
 use crate::machine::StopKind;
 use moviola_format::read::TraceError;
@@ -101,21 +102,30 @@ impl Timeline {
         }
         let mut block = self.trace.block_of_stop(from);
         let last = self.trace.block_of_stop(until - 1);
-        while let Some(found) = self.block_with_hits(breaks, block, true)?
-            && found <= last
-        {
-            let view = self.view(found)?;
-            for stop in self.crossings(breaks, found)? {
-                if stop < from || stop >= until {
+        let scan = Scan::new(&self.trace, breaks);
+        let mut wave = 1;
+        loop {
+            let blocks = self.blocks_with_hits(breaks, block, wave, true)?;
+            let blocks: Vec<usize> =
+                blocks.into_iter().take_while(|found| *found <= last).collect();
+            let Some(end) = blocks.last() else { return Ok(None) };
+            for (found, crossings) in blocks.iter().zip(self.crossings(&scan, breaks, &blocks)?) {
+                let mut inside =
+                    crossings.into_iter().filter(|stop| (from..until).contains(stop)).peekable();
+                if inside.peek().is_none() {
                     continue;
                 }
-                if let Some(hit) = cross(breaks, &view, stop, judge)? {
-                    return Ok(Some(hit));
+                let view = self.view(*found)?;
+                for stop in inside {
+                    if let Some(hit) = cross(breaks, &view, stop, judge)? {
+                        return Ok(Some(hit));
+                    }
                 }
             }
-            block = found + 1;
+            block = end + 1;
+            // Without conditions, the first block nearly always has the hit.
+            wave = if scan.is_useful() { (wave * 4).min(WAVE_MAX) } else { 1 };
         }
-        Ok(None)
     }
 
     /// The last hit before `before` and after `least` (or at it).
@@ -134,38 +144,29 @@ impl Timeline {
         }
         let mut block = self.trace.block_of_stop(before - 1);
         let first = self.trace.block_of_stop(least);
-        while let Some(found) = self.block_with_hits(breaks, block, false)?
-            && found >= first
-        {
-            let view = self.view(found)?;
-            let mut crossings = self.crossings(breaks, found)?;
-            crossings.retain(|stop| *stop >= least && *stop < before);
-            // Conditions are asked forwards, since walking a block backwards would replay it for
-            // each; but by growing parts from the end, since the last hit ends the search.
-            let mut end = crossings.len();
-            let mut part = FIRST_PART;
-            while end > 0 {
-                let begin = end.saturating_sub(part);
-                let asked = &crossings[begin..end];
-                let verdicts = verdicts(breaks, &view, asked, judge)?;
-                for stop in asked.iter().rev() {
-                    let mut known = |breakpoint: &Breakpoint, stop: u64| {
-                        let verdict = verdicts.get(&(stop, breakpoint.number));
-                        Ok(verdict.cloned().unwrap_or(Verdict::True))
-                    };
-                    if let Some(hit) = cross(breaks, &view, *stop, &mut known)? {
-                        return Ok(Some(hit));
-                    }
+        let scan = Scan::new(&self.trace, breaks);
+        let mut wave = 1;
+        loop {
+            let blocks = self.blocks_with_hits(breaks, block, wave, false)?;
+            let blocks: Vec<usize> =
+                blocks.into_iter().take_while(|found| *found >= first).collect();
+            let Some(end) = blocks.last() else { return Ok(None) };
+            for (found, mut crossings) in blocks.iter().zip(self.crossings(&scan, breaks, &blocks)?)
+            {
+                crossings.retain(|stop| *stop >= least && *stop < before);
+                if crossings.is_empty() {
+                    continue;
                 }
-                end = begin;
-                part *= 8;
+                let view = self.view(*found)?;
+                if let Some(hit) = last_crossed(breaks, &view, &crossings, judge)? {
+                    return Ok(Some(hit));
+                }
             }
-            if found == 0 {
-                break;
-            }
-            block = found - 1;
+            let Some(next) = end.checked_sub(1) else { return Ok(None) };
+            block = next;
+            // Without conditions, the first block nearly always has the hit.
+            wave = if scan.is_useful() { (wave * 4).min(WAVE_MAX) } else { 1 };
         }
-        Ok(None)
     }
 
     /// How often a breakpoint's line was reached up to and including a stop, and in all.
@@ -223,26 +224,85 @@ impl Timeline {
         Ok(best)
     }
 
-    /// The stops of a block at which some enabled breakpoint's line is reached.
-    fn crossings(&self, breaks: &[Breakpoint], block: usize) -> Result<Vec<u64>, TraceError> {
-        let view = self.view(block)?;
+    /// The next blocks with hits, `count` of them at most.
+    fn blocks_with_hits(
+        &self,
+        breaks: &[Breakpoint],
+        block: usize,
+        count: usize,
+        forwards: bool,
+    ) -> Result<Vec<usize>, TraceError> {
+        self.check_interrupt()?;
+        let mut blocks = Vec::new();
+        let mut from = Some(block);
+        while let Some(block) = from.filter(|_| blocks.len() < count) {
+            let Some(found) = self.block_with_hits(breaks, block, forwards)? else { break };
+            blocks.push(found);
+            from = if forwards { Some(found + 1) } else { found.checked_sub(1) };
+        }
+        Ok(blocks)
+    }
+
+    /// The stops of each block at which some enabled breakpoint's line is reached, without those at
+    /// which its condition is false for certain.
+    fn crossings(
+        &self,
+        scan: &Scan<'_>,
+        breaks: &[Breakpoint],
+        blocks: &[usize],
+    ) -> Result<Vec<Vec<u64>>, TraceError> {
+        if scan.is_useful() {
+            return scan.blocks(blocks);
+        }
         let mut wanted: Vec<(u32, u32)> = breaks
             .iter()
             .filter(|breakpoint| breakpoint.enabled)
             .flat_map(|breakpoint| breakpoint.places.iter().copied())
             .collect();
         wanted.sort_unstable();
-        Ok(view
-            .stops
-            .iter()
-            .enumerate()
-            .filter(|(_, record)| {
+        let of_block = |number: &usize| -> Result<Vec<u64>, TraceError> {
+            let view = self.view(*number)?;
+            let reached = view.stops.iter().enumerate().filter(|(_, record)| {
                 record.kind == StopKind::Line
                     && wanted.binary_search(&(record.code, record.line)).is_ok()
-            })
-            .map(|(at, _)| view.first + at as u64)
-            .collect())
+            });
+            Ok(reached.map(|(at, _)| view.first + at as u64).collect())
+        };
+        blocks.iter().map(of_block).collect()
     }
+}
+
+/// Blocks that are scanned together at most.
+const WAVE_MAX: usize = 64;
+
+/// The last of these crossings of a block that is a hit. Conditions are asked forwards, since walking
+/// a block backwards would replay it for each; but by growing parts from the end, since the last hit
+/// ends the search.
+fn last_crossed(
+    breaks: &mut [Breakpoint],
+    view: &super::View,
+    crossings: &[u64],
+    judge: Judge<'_>,
+) -> Result<Option<Hit>, TraceError> {
+    let mut end = crossings.len();
+    let mut part = FIRST_PART;
+    while end > 0 {
+        let begin = end.saturating_sub(part);
+        let asked = &crossings[begin..end];
+        let verdicts = verdicts(breaks, view, asked, judge)?;
+        for stop in asked.iter().rev() {
+            let mut known = |breakpoint: &Breakpoint, stop: u64| {
+                let verdict = verdicts.get(&(stop, breakpoint.number));
+                Ok(verdict.cloned().unwrap_or(Verdict::True))
+            };
+            if let Some(hit) = cross(breaks, view, *stop, &mut known)? {
+                return Ok(Some(hit));
+            }
+        }
+        end = begin;
+        part *= 8;
+    }
+    Ok(None)
 }
 
 /// Crossings asked first on the way back.

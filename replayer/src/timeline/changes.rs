@@ -2,7 +2,7 @@
 
 use super::view::{Record, apply, machine_at};
 use super::{Seek, Timeline};
-use crate::machine::{Frame, Machine};
+use crate::machine::{Frame, Machine, StopKind};
 use crate::steps::Steps;
 use moviola_format::event::Event;
 use moviola_format::read::TraceError;
@@ -39,23 +39,28 @@ impl Timeline {
         Ok(last)
     }
 
-    /// The first stop from `from` on behind which one of the objects changes.
+    /// The first stop from `from` on and before `until` behind which one of the objects changes.
     ///
     /// # Errors
     /// If the trace cannot be read on the way.
-    pub fn next_object_change(&self, ids: &[u64], from: u64) -> Result<Option<u64>, TraceError> {
+    pub fn next_object_change(
+        &self,
+        ids: &[u64],
+        from: u64,
+        until: u64,
+    ) -> Result<Option<u64>, TraceError> {
         // Whether something changes behind `from` and before `end` tells where, by halving.
         let changes = |end: u64| -> Result<bool, TraceError> {
             Ok(self.last_object_change(ids, end)?.is_some_and(|stop| stop >= from))
         };
-        let len = self.len();
+        let until = until.min(self.len());
         let (mut none, mut width) = (from, 64);
         let mut some = loop {
-            let end = none.saturating_add(width).min(len);
+            let end = none.saturating_add(width).min(until);
             if changes(end)? {
                 break end;
             }
-            if end >= len {
+            if end >= until {
                 return Ok(None);
             }
             (none, width) = (end, width * 4);
@@ -71,7 +76,8 @@ impl Timeline {
         Ok(Some(some - 1))
     }
 
-    /// The last stop before `before` behind which a local variable of the frame was stored.
+    /// The last stop before `before`, not before `least`, behind which a local variable of the frame was
+    /// stored.
     ///
     /// # Errors
     /// If the trace cannot be read on the way.
@@ -80,9 +86,10 @@ impl Timeline {
         activation: u64,
         slots: &[u32],
         before: u64,
+        least: u64,
     ) -> Result<Option<u64>, TraceError> {
         let mut limit = before;
-        loop {
+        while limit > least {
             // Stores lie behind stops of the frame's own: in the same block, or first in the next.
             let seek = Seek::Frame { activation };
             let mine = |_: u64, record: &Record| record.activation == activation;
@@ -92,14 +99,16 @@ impl Timeline {
             for number in (block..=last).rev() {
                 let stores = self.stores_in(number, activation, slots)?;
                 if let Some(found) = stores.iter().rev().find(|found| **found < before) {
-                    return Ok(Some(*found));
+                    return Ok(Some(*found).filter(|found| *found >= least));
                 }
             }
             limit = self.trace().bounds(block).first_stop;
         }
+        Ok(None)
     }
 
-    /// The first stop from `from` on behind which a local variable of the frame is stored.
+    /// The first stop from `from` on and before `until` behind which a local variable of the frame is
+    /// stored.
     ///
     /// # Errors
     /// If the trace cannot be read on the way.
@@ -108,9 +117,10 @@ impl Timeline {
         activation: u64,
         slots: &[u32],
         from: u64,
+        until: u64,
     ) -> Result<Option<u64>, TraceError> {
         let mut start = from;
-        loop {
+        while start < until {
             let seek = Seek::Frame { activation };
             let mine = |_: u64, record: &Record| record.activation == activation;
             let Some(stop) = self.find_forward(start, seek, mine)? else { return Ok(None) };
@@ -119,11 +129,78 @@ impl Timeline {
             for number in block..=last {
                 let stores = self.stores_in(number, activation, slots)?;
                 if let Some(found) = stores.iter().find(|found| **found >= from) {
-                    return Ok(Some(*found));
+                    return Ok(Some(*found).filter(|found| *found < until));
                 }
             }
             start = self.trace().bounds(block).end_stop.max(stop + 1);
         }
+        Ok(None)
+    }
+
+    /// The stop before the first one of a frame from `from` on and before `until`.
+    ///
+    /// # Errors
+    /// If the trace cannot be read on the way.
+    pub fn next_entry(
+        &self,
+        activation: u64,
+        from: u64,
+        until: u64,
+    ) -> Result<Option<u64>, TraceError> {
+        // A frame that is not there has not begun, or ended: only its own block can have the call.
+        let block = self.trace().block_of_activation(activation);
+        let bounds = self.trace().bounds(block);
+        if bounds.end_stop <= from {
+            return Ok(None);
+        }
+        let view = self.view(block)?;
+        let call = view
+            .stops
+            .iter()
+            .position(|record| record.activation == activation && record.kind == StopKind::Call);
+        let call = call.map(|at| view.first + at as u64);
+        Ok(call.filter(|call| (from..until).contains(call)).and_then(|call| call.checked_sub(1)))
+    }
+
+    /// The stop from `from` on and before `until` at which a frame ends for good.
+    ///
+    /// # Errors
+    /// If the trace cannot be read on the way.
+    pub fn frame_end(
+        &self,
+        activation: u64,
+        from: u64,
+        until: u64,
+    ) -> Result<Option<u64>, TraceError> {
+        let mut from = from;
+        while from < until {
+            // While it is on the stack without interruption, the index knows when that ends.
+            let block = self.trace().block_of_stop(from);
+            if let Some(span) = self.trace().frame_span(block, activation)? {
+                let Some(last) = span.last else { return Ok(None) };
+                let record = self.record(last)?;
+                if last >= from
+                    && record.is_some_and(|record| {
+                        record.activation == activation
+                            && matches!(record.kind, StopKind::Return | StopKind::Unwind)
+                    })
+                {
+                    return Ok(Some(last).filter(|last| *last < until));
+                }
+            }
+            let end = self.trace().bounds(block).end_stop;
+            let view = self.view(block)?;
+            let skip = usize::try_from(from.saturating_sub(view.first)).unwrap_or(usize::MAX);
+            let found = view.stops.iter().enumerate().skip(skip).find(|(_, record)| {
+                record.activation == activation
+                    && matches!(record.kind, StopKind::Return | StopKind::Unwind)
+            });
+            if let Some((at, _)) = found {
+                return Ok(Some(view.first + at as u64).filter(|stop| *stop < until));
+            }
+            from = end.max(from + 1);
+        }
+        Ok(None)
     }
 
     /// The stops behind which a block's events store one of these variables of the frame.
@@ -137,7 +214,7 @@ impl Timeline {
         let mut machine = machine_at(self.trace(), number)?;
         let mut steps = Steps::default();
         let mut found = Vec::new();
-        while let Some(event) = steps.next(block.raw())? {
+        while let Some(event) = steps.next_plain(block.raw())? {
             apply(self.trace(), number, &mut machine, &event, |machine, event| {
                 machine.apply(event);
             })?;

@@ -7,6 +7,7 @@ mod breaks;
 mod changes;
 mod crash;
 mod moment;
+mod scan;
 mod search;
 mod view;
 
@@ -128,16 +129,22 @@ impl Timeline {
             views.push(found);
             return Ok(view);
         }
-        if self.interrupt.load(Ordering::Relaxed) {
-            let error = Arc::new(std::io::ErrorKind::Interrupted.into());
-            return Err(TraceError::Io { action: "finish the command", error });
-        }
+        self.check_interrupt()?;
         let view = Rc::new(View::of(&self.trace, block)?);
         if views.len() >= VIEWS {
             views.remove(0);
         }
         views.push((block, Rc::clone(&view)));
         Ok(view)
+    }
+
+    /// An error if the command is to end.
+    fn check_interrupt(&self) -> Result<(), TraceError> {
+        if self.interrupt.load(Ordering::Relaxed) {
+            let error = Arc::new(std::io::ErrorKind::Interrupted.into());
+            return Err(TraceError::Io { action: "finish the command", error });
+        }
+        Ok(())
     }
 
     /// A stop, without values; `None` past the end.

@@ -111,7 +111,7 @@ impl Timeline {
         if walker.stop == Some(stop) {
             return Ok(());
         }
-        while let Some(event) = walker.steps.next(view.block.raw())? {
+        while let Some(event) = walker.steps.next_plain(view.block.raw())? {
             let mut reached = None;
             apply(&self.trace, walker.block, &mut walker.machine, &event, |machine, event| {
                 reached = machine.apply(event);

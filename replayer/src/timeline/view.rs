@@ -69,7 +69,7 @@ impl View {
         let mut steps = Steps::default();
         let mut marks = Vec::new();
         let mut next_mark = MARK_EVERY;
-        while let Some(event) = steps.next(block.raw())? {
+        while let Some(event) = steps.next_plain(block.raw())? {
             apply(trace, number, &mut machine, &event, |machine, event| {
                 let Some(stop) = machine.apply(event) else { return };
                 let thread = machine.thread();
