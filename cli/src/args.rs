@@ -311,7 +311,7 @@ pub struct TracingArgs {
     /// Leave out files under these directories (colons between; $prefix and $exec_prefix are Python's own)
     #[arg(long, value_name = "DIR")]
     pub ignore_dir: Vec<String>,
-    /// With -t: which locals changed from a line of a frame to its next: + new, ~ another value, - gone
+    /// With -t: which locals show another text than at the frame's last line: + new, ~ changed, - gone
     #[arg(long)]
     pub locals_diff: bool,
     /// Only what this thread did, by its number or name

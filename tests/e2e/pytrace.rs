@@ -403,3 +403,68 @@ fn threads_and_parts_by_themselves() {
         assert!(done.code == 2 && done.err.contains(text), "{args:?}: {done:?}");
     }
 }
+
+const ODD_THREADS: &str = "\
+import functools, os, threading, time
+def work(n=1):
+    return n
+class Lambda(threading.Thread):
+    run = lambda self: work(2)
+class Wrapped(threading.Thread):
+    @functools.wraps(work)
+    def run(self):
+        work(3)
+partial = threading.Thread()
+partial.run = functools.partial(work, 4)
+for thread in (Lambda(), Wrapped(), partial):
+    thread.start()
+    thread.join()
+def child():
+    return 5
+def forks():
+    if os.fork() == 0:
+        child()
+        os._exit(0)
+    os.wait()
+thread = threading.Thread(target=forks)
+thread.start()
+thread.join()
+";
+
+#[test]
+fn threads_begin_where_they_run_whatever_runs() {
+    let place = Place::new();
+    place.write("p.py", ODD_THREADS);
+    place.record(&["p.py"]);
+    let lines = |trace: &str| {
+        let done = place.run(&[&["trace", "-t"], &IGNORE[..], &[trace]].concat());
+        let lines = done.out.lines().filter_map(|line| line.strip_prefix("p.py("));
+        lines.map(|line| line.split_once(')').unwrap().0.parse().unwrap()).collect::<Vec<u32>>()
+    };
+    let all = lines("t.moviola");
+    assert_eq!(all.iter().filter(|line| **line == 3).count(), 3, "{all:?}");
+    assert_eq!(lines("t.child-1.moviola"), [19, 16, 20]);
+}
+
+#[test]
+fn odd_names_and_counts_files_break_nothing() {
+    let place = Place::new();
+    place.write(
+        "p.py",
+        "globals()['x\\n    + fake = 1'] = 1\nglobals()['\\ud800'] = 1\nglobals()['\\udfff'] = 2\n\
+         def f():\n    pass\nf.__code__ = f.__code__.replace(co_name=\"%%{init: 1}%%\\n&lt;\")\nf()\n",
+    );
+    place.record(&["p.py"]);
+    let run = |args: &[&str]| place.run(&[&["trace"], args, &["t.moviola"]].concat());
+    let told = run(&[&["--locals-diff"], &IGNORE[..]].concat()).out;
+    assert!(told.contains("    + x\\n    + fake = 1 = 1\n"), "{told}");
+    assert!(told.contains("    + \\ud800 = 1\n") && told.contains("    + \\udfff = 2\n"), "{told}");
+    assert!(told.contains("funcname: %%{init: 1}%%\\n&lt;\n"), "{told}");
+    let mermaid = run(&["-T", "--format", "mermaid"]).out;
+    assert!(!mermaid.contains("%%") && !mermaid.contains('{'), "{mermaid}");
+    assert!(run(&["-T", "--format", "dot"]).out.contains("&amp;lt;"));
+    let nested = [b"\x80\x02N".to_vec(), vec![0x85; 200_000], b".".to_vec()].concat();
+    std::fs::write(place.work().join("deep"), nested).unwrap();
+    let done = place.run(&["trace", "-r", "-f", "deep"]);
+    assert!(done.code == 2 && done.err.contains("no counts file"), "{done:?}");
+}

@@ -84,11 +84,33 @@ pub fn run(args: &TracingArgs) -> Outcome {
     Ok(0)
 }
 
+/// An error with the directory that it is about.
+fn named(directory: &Path, error: &std::io::Error) -> std::io::Error {
+    let text = format!("cannot make the directory `{}`: {error}", directory.display());
+    std::io::Error::other(Unmade(text))
+}
+
+/// Why the directory for `.cover` files cannot be made.
+#[derive(Debug)]
+struct Unmade(String);
+
+impl std::fmt::Display for Unmade {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unmade {}
+
 /// That nobody reads the output any more is no failure.
 fn written(result: std::io::Result<()>, output: &Output) -> Result<(), Failure> {
     match result {
-        Err(error) if !output.is_closed_pipe(&error) => Err(output.failure(&error)),
-        _ => Ok(()),
+        Err(error) if output.is_closed_pipe(&error) => Ok(()),
+        Err(error) => Err(match error.get_ref().and_then(|inner| inner.downcast_ref::<Unmade>()) {
+            Some(Unmade(text)) => Failure::usage(format!("{text}; choose another with -C")),
+            None => output.failure(&error),
+        }),
+        Ok(()) => Ok(()),
     }
 }
 
@@ -114,7 +136,10 @@ fn options(args: &TracingArgs) -> Options {
 fn thread(given: &str, time: &Timeline) -> Result<u64, Failure> {
     let threads = time.trace().threads();
     let named = || threads.iter().map(|thread| (thread.number, thread_name(time, thread.number)));
-    let mut found = named().filter(|(number, name)| *name == given || number.to_string() == given);
+    if let Some((number, _)) = named().find(|(number, _)| number.to_string() == given) {
+        return Ok(number);
+    }
+    let mut found = named().filter(|(_, name)| *name == given);
     match (found.next(), found.next()) {
         (Some((number, _)), None) => Ok(number),
         (Some((one, _)), Some((other, _))) => Err(Failure::usage(format!(
@@ -182,6 +207,16 @@ fn check(args: &TracingArgs) -> Result<(), Failure> {
     {
         return wrong(&format!("{option} takes one recording: threads and positions are its own"));
     }
+    if args.per_thread && args.report {
+        return wrong(
+            "cannot specify both --per-thread and --report: a counts file has no threads",
+        );
+    }
+    if args.per_thread && args.format == CallsFormat::Mermaid {
+        return wrong(
+            "--per-thread and --format mermaid do not go together: a graph each; see --thread",
+        );
+    }
     if args.per_thread && args.count && args.coverdir.is_none() && !args.no_report {
         return wrong("--per-thread with --count requires -C/--coverdir");
     }
@@ -204,7 +239,7 @@ fn ignore(args: &TracingArgs, time: &Timeline) -> Ignore {
 /// Adds what a counts file has.
 fn merged(file: &Path, results: Results, needed: bool) -> Result<Results, Failure> {
     let old = match std::fs::read(file) {
-        Ok(bytes) => Results::from_pickle(&bytes),
+        Ok(bytes) => Results::from_pickle(bytes),
         Err(error) => Err(error.to_string()),
     };
     let mut all = match old {
@@ -282,7 +317,7 @@ fn tell(
             Some(time) => time.meta("cwd").to_owned(),
             None => std::env::current_dir().unwrap_or_default().display().to_string(),
         },
-        read: args.report.then_some(|file| std::fs::read(file).ok()),
+        read: args.report.then_some(ordinary),
     };
     let mut written = Vec::new();
     for cover in Cover::all(results, times, &layout) {
@@ -290,7 +325,7 @@ fn tell(
             Written::Problem(problem) => ui::warn(&problem),
             Written::Cover(cover) => {
                 if let Some(directory) = directory {
-                    std::fs::create_dir_all(directory)?;
+                    std::fs::create_dir_all(directory).map_err(|error| named(directory, &error))?;
                 }
                 match std::fs::write(&cover.path, &cover.bytes) {
                     Ok(()) => written.push(cover),
@@ -312,6 +347,12 @@ fn tell(
         shown_to(out, &pytrace::summary(&written, format))?;
     }
     Ok(())
+}
+
+/// The bytes of an ordinary file: a counts file can name anything.
+fn ordinary(file: &str) -> Option<Vec<u8>> {
+    std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file)?;
+    std::fs::read(file).ok()
 }
 
 /// Makes recorded text harmless for a terminal, line by line.

@@ -23,7 +23,20 @@ pub fn wtf8(value: &OwnedValue, objects: &dyn Objects) -> Option<Arc<[u8]>> {
 /// The text of a str for display.
 #[must_use]
 pub fn text(value: &OwnedValue, objects: &dyn Objects) -> Option<String> {
-    wtf8(value, objects).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    wtf8(value, objects).map(|bytes| match std::str::from_utf8(&bytes) {
+        Ok(text) => text.to_owned(),
+        // Lone surrogates are told apart.
+        Err(_) => {
+            let mut text = String::new();
+            for point in super::text::points(&bytes) {
+                match char::from_u32(point) {
+                    Some(c) => text.push(c),
+                    None => super::text::escape_point(&mut text, point),
+                }
+            }
+            text
+        }
+    })
 }
 
 /// An entry of a namespace; `None` if absent or unset.

@@ -63,15 +63,22 @@ pub fn mermaid(results: &Results, counts: bool) -> String {
 
 /// A string of Graphviz: a quote is escaped, and a backslash, which begins its escapes.
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", one_line(text).replace('\\', "\\\\").replace('"', "\\\""))
+    format!(
+        "\"{}\"",
+        one_line(text).replace('\\', "\\\\").replace('"', "\\\"").replace('&', "&amp;")
+    )
 }
 
-/// Text in Mermaid's quotes: what could end them, or be taken for markup, as its entities.
+/// Text in Mermaid's quotes: what could end them, or be taken for markup, as its entities: every punctuation mark but those of names.
 fn entities(text: &str) -> String {
+    // A label is not empty.
+    let text = if text.is_empty() { "?" } else { text };
     let mut out = String::new();
     for c in one_line(text).chars() {
         match c {
-            '"' | '#' | '<' | '>' | '&' | '`' | '\\' | ';' => {
+            c if c.is_ascii_punctuation()
+                && !matches!(c, '.' | '_' | '/' | '-' | '(' | ')' | ',') =>
+            {
                 let _ = write!(out, "#{};", c as u32);
             }
             c => out.push(c),

@@ -6,7 +6,7 @@ use super::one_line;
 use crate::eval::Val;
 use crate::heap::{Heap, Seen};
 use crate::machine::Frame;
-use crate::show::{Limits, Objects, Unavailable, known, repr_value};
+use crate::show::{Limits, Objects, known, repr_value};
 use crate::variables::locals;
 use moviola_format::read::{CodeInfo, OwnedValue};
 use rustc_hash::FxHashMap;
@@ -29,9 +29,22 @@ struct Told {
     /// The frame's version and the heap's clock then.
     version: Option<u64>,
     clock: u64,
-    /// The objects that were looked at.
+    /// The objects that were looked at to know which variables there are.
     looked: Vec<u64>,
-    locals: Vec<(String, String)>,
+    locals: FxHashMap<String, Variable>,
+    /// Counts the looks at the frame.
+    round: u64,
+}
+
+#[derive(Debug)]
+struct Variable {
+    value: OwnedValue,
+    text: String,
+    /// The objects that the text shows, and the heap's clock then.
+    looked: Vec<u64>,
+    clock: u64,
+    /// The look at which it was there last.
+    round: u64,
 }
 
 impl Locals {
@@ -48,29 +61,58 @@ impl Locals {
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let told = self.frames.entry(frame.activation).or_default();
-        let since = told.clock;
-        let changed = |id: &u64| heap.get(*id).is_some_and(|object| object.changed > since);
+        let since =
+            |clock: u64| move |id: &u64| heap.get(*id).is_some_and(|object| object.changed > clock);
+        let clock = heap.clock();
+        let shown = told.locals.values().flat_map(|variable| &variable.looked);
         if told.version == Some(frame.version)
-            && (since == heap.clock() || !told.looked.iter().any(changed))
+            && (told.clock == clock || !told.looked.iter().chain(shown).any(since(told.clock)))
         {
-            told.clock = heap.clock();
+            told.clock = clock;
             return Ok(());
         }
         let view = self.seen.of(heap, minor);
-        let mut now: Vec<(String, String)> = locals(&view, Some(code), frame)
-            .into_iter()
-            .map(|(name, value)| {
-                let shown = repr_value(&Val::from(&value), &view, &LIMITS);
-                (name, cut(&shown.text))
-            })
-            .collect();
-        if let Some(unknown) = unknown(frame, &view) {
-            now.push(("...".to_owned(), unknown));
+        let mut now = locals(&view, Some(code), frame);
+        if is_unknown(frame, &view)
+            && let Some(namespace) = &frame.namespace
+        {
+            now.push(("...".to_owned(), namespace.clone()));
         }
         told.looked = view.looked();
-        (told.version, told.clock) = (Some(frame.version), heap.clock());
-        let before = std::mem::replace(&mut told.locals, now);
-        difference(&before, &told.locals, out)
+        told.round += 1;
+        let round = told.round;
+        for (name, value) in now {
+            let known = told.locals.get_mut(&name);
+            if let Some(known) = known {
+                known.round = round;
+                if known.value == value && !known.looked.iter().any(since(known.clock)) {
+                    continue;
+                }
+                let (text, looked) = shown_as(&value, &self.seen, heap, minor);
+                if text != known.text {
+                    writeln!(out, "    ~ {} = {text}", one_line(&name))?;
+                }
+                *known = Variable { value, text, looked, clock, round };
+            } else {
+                let (text, looked) = shown_as(&value, &self.seen, heap, minor);
+                writeln!(out, "    + {} = {text}", one_line(&name))?;
+                told.locals.insert(name, Variable { value, text, looked, clock, round });
+            }
+        }
+        let mut gone: Vec<String> = Vec::new();
+        told.locals.retain(|name, variable| {
+            let stays = variable.round == round;
+            if !stays {
+                gone.push(name.clone());
+            }
+            stays
+        });
+        gone.sort_unstable();
+        for name in gone {
+            writeln!(out, "    - {}", one_line(&name))?;
+        }
+        (told.version, told.clock) = (Some(frame.version), clock);
+        Ok(())
     }
 
     /// Forgets a frame that is left for good.
@@ -79,35 +121,31 @@ impl Locals {
     }
 }
 
-/// What is said of a frame whose namespace is not known.
-fn unknown(frame: &Frame, objects: &dyn Objects) -> Option<String> {
-    match frame.namespace.as_ref()? {
-        OwnedValue::Ref(id) => {
-            objects.object(*id).and_then(known).err().map(|reason| reason.to_string())
-        }
-        OwnedValue::Unknown(reason) => Some(Unavailable(reason.text().to_owned()).to_string()),
-        _ => None,
+/// The text of a value, and the objects in it.
+fn shown_as(value: &OwnedValue, seen: &Seen, heap: &Heap, minor: u32) -> (String, Vec<u64>) {
+    let view = seen.of(heap, minor);
+    // Only the start of a long text is shown.
+    if let OwnedValue::Str(text) = value
+        && text.len() > 8 * WIDTH
+        && let Ok(text) = std::str::from_utf8(text)
+    {
+        let head: String = text.chars().take(WIDTH).collect();
+        let rest = text.chars().count() - WIDTH;
+        let head = OwnedValue::Str(head.into_bytes().into());
+        let text = repr_value(&Val::from(&head), &view, &LIMITS).text;
+        return (format!("{}<+{rest} characters>", one_line(&text)), Vec::new());
     }
+    let text = cut(&repr_value(&Val::from(value), &view, &LIMITS).text);
+    (text, view.looked())
 }
 
-fn difference(
-    before: &[(String, String)],
-    now: &[(String, String)],
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let old: FxHashMap<&str, &str> = before.iter().map(|(name, text)| (&**name, &**text)).collect();
-    for (name, text) in now {
-        match old.get(&**name) {
-            Some(same) if same == text => {}
-            Some(_) => writeln!(out, "    ~ {name} = {text}")?,
-            None => writeln!(out, "    + {name} = {text}")?,
-        }
+/// Whether a frame's namespace is not known.
+fn is_unknown(frame: &Frame, objects: &dyn Objects) -> bool {
+    match &frame.namespace {
+        Some(OwnedValue::Ref(id)) => objects.object(*id).and_then(known).is_err(),
+        Some(OwnedValue::Unknown(_)) => true,
+        _ => false,
     }
-    let names: rustc_hash::FxHashSet<&str> = now.iter().map(|(name, _)| &**name).collect();
-    for (name, _) in before.iter().filter(|(name, _)| !names.contains(&**name)) {
-        writeln!(out, "    - {name}")?;
-    }
-    Ok(())
 }
 
 /// One line of text, of bounded length.

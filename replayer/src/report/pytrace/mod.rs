@@ -87,6 +87,7 @@ pub fn report(
         sources: FxHashMap::default(),
         values: options.locals.then(Values::default),
         heading: None,
+        in_line: false,
         nanos: 0,
         began: 0,
     };
@@ -127,6 +128,8 @@ struct Pass<'t, 'o> {
     values: Option<Values>,
     /// The thread whose lines were printed last.
     heading: Option<u64>,
+    /// Whether the last line has no end yet.
+    in_line: bool,
     nanos: u64,
     began: u64,
 }
@@ -159,6 +162,11 @@ impl Pass<'_, '_> {
             // What stood there when the segment began goes on to be told.
             let traced = self.is_traced(given.code)?;
             self.traced.insert(given.activation, traced);
+            let thread = self.machine.thread();
+            if thread == 0 && !given.suspended && self.machine.stack(thread).len() == 1 {
+                // What runs when this frame has ended is not the program.
+                (self.main, self.base) = (Some(given.activation), Some(0));
+            }
         }
         let Some(stop) = stop else { return Ok(()) };
         let thread = self.machine.thread();
@@ -212,7 +220,16 @@ impl Pass<'_, '_> {
         }
         if !text.is_empty() {
             self.heading(thread, out)?;
+            self.end_line(out)?;
             out.write_all(&text)?;
+        }
+        Ok(())
+    }
+
+    /// Ends a line that `trace` would leave open.
+    fn end_line(&mut self, out: &mut dyn Write) -> Result<(), ExportError> {
+        if std::mem::take(&mut self.in_line) {
+            writeln!(out)?;
         }
         Ok(())
     }
@@ -222,6 +239,7 @@ impl Pass<'_, '_> {
         if self.options.per_thread && self.heading != Some(thread) {
             self.heading = Some(thread);
             let name = thread_name(self.time, thread);
+            self.end_line(out)?;
             writeln!(out, " --- thread: {thread}, name: {name}")?;
         }
         Ok(())
@@ -247,14 +265,27 @@ impl Pass<'_, '_> {
         if self.threads.get(&thread) == Some(&true) {
             return true;
         }
-        // `threading` sets the trace function in `_bootstrap_inner`, before it calls `run`.
-        let name = |frame: &Frame| {
-            self.names.codes.get(frame.code as usize).map_or("", |code| code.name.as_str())
-        };
-        let threading = stack.first().is_some_and(|frame| name(frame) == "_bootstrap");
-        let begun = !threading || (stack.len() == 3 && name(&stack[2]) == "run");
+        let begun = self.has_begun(thread);
         self.threads.insert(thread, begun);
         begun
+    }
+
+    /// Whether a thread has come to the program's code: `threading` sets the trace function in
+    /// `_bootstrap_inner`, before it calls `self.run()`.
+    fn has_begun(&self, thread: u64) -> bool {
+        let stack = self.machine.stack(thread);
+        let code = |frame: &Frame| self.names.codes.get(frame.code as usize);
+        let Some(bottom) = stack.first().and_then(code) else { return true };
+        if bottom.name != "_bootstrap" || !bottom.filename.ends_with("/threading.py") {
+            return true;
+        }
+        let (Some(inner), Some(called)) = (stack.get(1), stack.get(2)) else { return false };
+        let source = code(inner).and_then(|code| self.time.trace().source(&code.filename));
+        let line = usize::try_from(inner.line - 1).ok();
+        match source.as_deref().zip(line).and_then(|(text, line)| text.lines().nth(line)) {
+            Some(line) => line.trim() == "self.run()",
+            None => code(called).is_some_and(|code| code.name == "run"),
+        }
     }
 
     fn call(
@@ -298,7 +329,9 @@ impl Pass<'_, '_> {
             let name = self.names.codes.get(code as usize).map_or("", |info| info.name.as_str());
             let file = self.file(code)?.unwrap_or_default();
             self.heading(thread, out)?;
-            writeln!(out, " --- modulename: {}, funcname: {name}", module_name(&file))?;
+            let (module, name) = (one_line(module_name(&file)), one_line(name));
+            writeln!(out, " --- modulename: {module}, funcname: {name}")?;
+            self.in_line = false;
         }
         Ok(())
     }
@@ -371,11 +404,12 @@ impl Pass<'_, '_> {
         if self.options.timing {
             write!(out, "{:.2} ", self.nanos.saturating_sub(self.began) as f64 / 1e9)?;
         }
-        let base = info.filename.rsplit('/').next().unwrap_or_default();
+        let base = one_line(info.filename.rsplit('/').next().unwrap_or_default());
         let trace = self.time.trace();
         let source = self.sources.entry(info.filename.clone()).or_insert_with(|| {
             let text = trace.source(&info.filename).unwrap_or_default();
-            text.lines().map(str::to_owned).collect()
+            let text = text.replace("\r\n", "\n").replace('\r', "\n");
+            text.split('\n').map(str::to_owned).collect()
         });
         let text = source.get(line.saturating_sub(1) as usize);
         let spaces = if self.time.minor() < 13 { 1 } else { 2 };
@@ -384,6 +418,8 @@ impl Pass<'_, '_> {
             None if spaces == 1 => write!(out, "{base}({line}): ")?,
             None => writeln!(out, "{base}({line})")?,
         }
+        // Up to 3.12, `trace` ends no line whose text it does not have.
+        self.in_line = text.is_none() && spaces == 1;
         Ok(())
     }
 

@@ -4,12 +4,24 @@ use super::{Function, Results};
 use serde_pickle::{DeOptions, HashableValue as Key, SerOptions, Value};
 use std::collections::BTreeMap;
 
+/// Bytes of stack for a level of nesting.
+const STACK_STEP: usize = 4 << 10;
+
 impl Results {
     /// Reads a counts file.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn from_pickle(bytes: &[u8]) -> Result<Self, String> {
+    pub fn from_pickle(bytes: Vec<u8>) -> Result<Self, String> {
+        // The reader recurses, at worst once a byte.
+        let stack = (8 << 20) + bytes.len().saturating_mul(STACK_STEP);
+        let reader = std::thread::Builder::new().stack_size(stack);
+        let reader = reader.spawn(move || Self::read(&bytes));
+        let reader = reader.map_err(|error| format!("it is too large: {error}"))?;
+        reader.join().map_err(|_| "it could not be read".to_owned())?
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, String> {
         let bad = || "it is no counts file of `trace`".to_owned();
         let value = serde_pickle::value_from_slice(bytes, DeOptions::new())
             .map_err(|error| format!("{}: {error}", bad()))?;

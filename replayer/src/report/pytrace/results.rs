@@ -1,5 +1,6 @@
 //! What was found, and the lists that `trace` prints of it.
 
+use super::one_line;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -48,6 +49,7 @@ impl Results {
         if !self.functions.is_empty() {
             out.push_str("\nfunctions called:\n");
             for ((file, module, function), calls) in &self.functions {
+                let [file, module, function] = [file, module, function].map(|text| one_line(text));
                 let _ = write!(out, "filename: {file}, modulename: {module}, funcname: {function}");
                 if counts {
                     let _ = write!(out, ", calls: {calls}");
@@ -62,14 +64,15 @@ impl Results {
         let (mut last, mut last_called) = ("", "");
         for ((caller, called), calls) in &self.callers {
             if caller.0 != last {
-                let _ = write!(out, "\n*** {} ***\n", caller.0);
+                let _ = write!(out, "\n*** {} ***\n", one_line(&caller.0));
                 (last, last_called) = (&caller.0, "");
             }
             if called.0 != caller.0 && last_called != called.0 {
-                let _ = writeln!(out, "  --> {}", called.0);
+                let _ = writeln!(out, "  --> {}", one_line(&called.0));
                 last_called = &called.0;
             }
-            let [a, b, c, d] = [&caller.1, &caller.2, &called.1, &called.2];
+            let names = [&caller.1, &caller.2, &called.1, &called.2];
+            let [a, b, c, d] = names.map(|text| one_line(text));
             let _ = write!(out, "    {a}.{b} -> {c}.{d}");
             if counts {
                 let _ = write!(out, " ({calls})");
