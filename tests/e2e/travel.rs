@@ -265,3 +265,77 @@ fn histories_marks_and_threads() {
         "{told:?}"
     );
 }
+
+const CONDITIONS: &str = "\
+step = 3
+name = 'a'
+def counts(n):
+    seen = None
+    total = 0
+    def inner(k):
+        nonlocal total
+        total += k
+        return total
+    for i in range(n):
+        part = i % 4 / 2
+        if i == 5:
+            seen = [i]
+            global step
+            step = 7
+        inner(i)
+    return total
+counts(12)
+class Body:
+    for j in range(4):
+        twice = j * 2
+for j in range(6):
+    name = 'ab'[j % 2]
+    big = 2 ** 62 * j
+del name
+";
+
+/// Where a breakpoint with a condition stops, and where one without stops and the condition holds.
+#[test]
+fn conditions_hold_where_the_expression_does() {
+    let place = recorded(CONDITIONS);
+    for (line, condition) in [
+        (16, "i > 3 and i % 2 == 0"),
+        (16, "seen is not None and step == 7"),
+        (16, "part == 1 or not i"),
+        (16, "total > 10"),
+        (16, "i * step > 20"),
+        (16, "len(name) == 1 and i == 2"),
+        (16, "name == 'a'"),
+        (16, "seen"),
+        (9, "k == total or step > k > 3"),
+        (21, "j == 1"),
+        (24, "name == 'b'"),
+        (24, "big // 2 > 0"),
+        (24, "big < 0 - 1 or big > 9_000_000_000_000_000_000"),
+        (24, "twice"),
+    ] {
+        let set = format!("b {line}, {condition}");
+        let ahead = walk(&place, &[&set], "c");
+        let (bare, look) = (format!("b {line}"), format!("p bool({condition})"));
+        let mut commands = vec![bare.as_str()];
+        for _ in 0..30 {
+            commands.extend(["c", &look, "goto"]);
+        }
+        let told = session(&place, &commands);
+        let mut by_hand: Vec<u64> = Vec::new();
+        for step in told[1..].chunks(3) {
+            let [moved, value, at] = step else { break };
+            if moved.contains("end of the recording") {
+                break;
+            }
+            // A condition that fails stops, as in bdb.
+            if value == "True" || value.starts_with("***") {
+                by_hand.push(at.strip_prefix('@').unwrap().parse().unwrap());
+            }
+        }
+        assert_eq!(ahead, by_hand, "{line}: {condition}");
+        let mut behind = walk(&place, &["goto end", &set], "rc");
+        behind.reverse();
+        assert_eq!(behind, ahead, "{line}: {condition}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The evaluator and `repr` against Python itself.
 
 mod pretty;
+mod quick;
 mod recorded;
 mod robust;
 mod world;
