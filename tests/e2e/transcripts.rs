@@ -14,8 +14,11 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ("end", "what follows the end of the program is left out"),
     // A breakpoint's hits are a function of the position here; pdb does not count while it is disabled.
     ("hits", "how often a breakpoint was hit is left out"),
-    // pdb says how the program could go on.
-    ("crash", "pdb's line about running the program again is left out"),
+    // pdb says how the program could go on; we say which exception it was, as there is no traceback.
+    (
+        "crash",
+        "pdb's line about running the program again is left out, and ours with the exception",
+    ),
 ];
 
 #[derive(Debug)]
@@ -84,7 +87,8 @@ fn bare(text: &str, allow: &[String]) -> Vec<String> {
     for line in text.lines() {
         let bare = line.trim_start_matches("(Pdb) ");
         let frame = bare.trim_start_matches(['>', ' ']);
-        if frame.contains("/bdb.py(") || frame.starts_with("<string>(1)<module>()") {
+        let library = ["/bdb.py(", "/pdb.py("].iter().any(|name| frame.contains(name));
+        if library || frame.starts_with("<string>(1)<module>()") {
             prompts.push_str(&line[..line.len() - bare.len()]);
             own = true;
             continue;
@@ -105,7 +109,11 @@ fn bare(text: &str, allow: &[String]) -> Vec<String> {
         {
             continue;
         }
-        if allow.iter().any(|name| name == "crash") && bare.starts_with("Running 'cont' or") {
+        let after_crash =
+            lines.last().is_some_and(|last| last.contains("Uncaught exception. Entering"));
+        if allow.iter().any(|name| name == "crash")
+            && (bare.starts_with("Running 'cont' or") || after_crash && !bare.starts_with("> "))
+        {
             continue;
         }
         lines.push(std::mem::take(&mut prompts) + &without_addresses(line));

@@ -1,5 +1,6 @@
 //! `exceptions`: the chain of the exception that ended the program.
 
+use super::world::Here;
 use super::{Engine, Output};
 use crate::machine::StopKind;
 use crate::show::class::field;
@@ -14,7 +15,7 @@ impl Engine {
     /// The exception of the crash and what it came from, the first one first.
     fn chain(&self) -> Vec<u64> {
         let mut chain = Vec::new();
-        let here = self.here();
+        let here = self.at_crash();
         let mut next = match self.crash_exception {
             Some(id) if self.in_chain => Some(id),
             _ => None,
@@ -49,7 +50,7 @@ impl Engine {
         }
         let current = self.chain_index.unwrap_or(chain.len() - 1);
         if argument.is_empty() {
-            let here = self.here();
+            let here = self.at_crash();
             for (at, id) in chain.iter().enumerate() {
                 let mark = if at == current { ">" } else { " " };
                 let mut text = repr(&OwnedValue::Ref(*id), &here);
@@ -81,11 +82,16 @@ impl Engine {
         Ok(())
     }
 
-    /// The stop at which an exception passed last before the crash: all frames that it has left
-    /// are known from there.
+    /// The objects as they were when the program ended: an exception of the chain may be younger than
+    /// where the session stands.
+    fn at_crash(&self) -> Here<'_> {
+        Here::new(&self.time, self.crash.unwrap_or(self.moment.stop))
+    }
+
+    /// The stop at which an exception was raised: the innermost frame of its traceback, however often
+    /// it was raised again.
     fn raised(&self, id: u64) -> Result<Option<u64>, TraceError> {
-        let end = self.crash.map_or(self.time.len(), |crash| crash + 1);
-        self.time.find_backward(end, Seek::Anything, |_, record| {
+        self.time.find_forward(0, Seek::Anything, |_, record| {
             record.kind == StopKind::Raise && record.raised == id
         })
     }
