@@ -34,6 +34,8 @@ pub enum Command {
     Coverage(CoverageArgs),
     /// What `python -m trace` tells of a run: lines as they ran, counts, functions, calls
     Trace(TracingArgs),
+    /// Answer another program's questions about a trace, over pipes
+    Serve(ServeArgs),
     /// Writes children's traces; `record` starts it
     #[command(name = crate::launch::children::SERVER, hide = true)]
     Children {
@@ -115,6 +117,19 @@ pub struct ReplayArgs {
     /// Where to stand at first, such as @1200 [default: the failure, or the start]
     #[arg(long, value_name = "POSITION")]
     pub at: Option<String>,
+    /// The Python that evaluates what the debugger cannot by itself [default: the recorded version, else another, on PATH]
+    #[arg(long, value_name = "EXE")]
+    pub python: Option<PathBuf>,
+    /// The trace
+    pub trace: PathBuf,
+}
+
+/// `moviola serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The Python that evaluates what the debugger cannot by itself
+    #[arg(long, value_name = "EXE")]
+    pub python: Option<PathBuf>,
     /// The trace
     pub trace: PathBuf,
 }

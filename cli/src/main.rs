@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Export(args) => cmd::export::run(&args),
         Command::Coverage(args) => cmd::coverage::run(&args),
         Command::Trace(args) => cmd::trace::run(&args),
+        Command::Serve(args) => cmd::serve::run(&args),
         Command::Children { stage } => launch::children::serve(&stage),
     };
     match outcome {

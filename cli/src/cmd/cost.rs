@@ -34,7 +34,7 @@ pub struct Cost {
 /// command needs is decoded already.
 pub fn measure(path: &Path) -> Result<Cost, Failure> {
     let begun = Instant::now();
-    let mut engine = replay::engine(path)?;
+    let mut engine = replay::engine(path, None)?;
     let open = begun.elapsed();
     let stops = engine.trace().stop_count();
     let mut rows: Vec<Row> = std::iter::once("goto")

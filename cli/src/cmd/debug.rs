@@ -18,6 +18,7 @@ pub fn run(args: DebugArgs) -> Outcome {
         None if std::io::stdin().is_terminal() => Stdin::Inherit,
         None => Stdin::Empty,
     };
+    let python = args.run.python.clone();
     let recorded = launch::record(&record::request(args.run, stdin)?)?;
     record::tell(&recorded);
     if !recorded.recorded {
@@ -25,7 +26,7 @@ pub fn run(args: DebugArgs) -> Outcome {
             "nothing was recorded, so there is nothing to debug; see the line above",
         ));
     }
-    let mut engine = replay::engine(&recorded.trace)?;
+    let mut engine = replay::engine(&recorded.trace, python.as_deref())?;
     ui::flush();
     repl::run(&mut engine, &args.commands);
     Ok(0)

@@ -8,5 +8,6 @@ pub mod info;
 pub mod record;
 pub mod recover;
 pub mod replay;
+pub mod serve;
 pub mod trace;
 pub mod verify;

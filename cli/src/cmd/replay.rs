@@ -7,11 +7,12 @@ use crate::repl;
 use crate::ui;
 use moviola_format::read::Family;
 use moviola_replayer::pdb::Engine;
-use std::path::Path;
+use moviola_replayer::python::Python;
+use std::path::{Path, PathBuf};
 
 /// Runs the subcommand. Exit code 0 when the user quits or the input ends.
 pub fn run(args: &ReplayArgs) -> Outcome {
-    let mut engine = engine(&args.trace)?;
+    let mut engine = engine(&args.trace, args.python.as_deref())?;
     if let Some(position) = &args.at {
         engine
             .place(position)
@@ -21,9 +22,10 @@ pub fn run(args: &ReplayArgs) -> Outcome {
     Ok(0)
 }
 
-/// Opens a debugger session; what is missing in the trace is told.
-pub fn engine(path: &Path) -> Result<Engine, Failure> {
+/// Opens a debugger session; what is missing in the trace is told. `python` evaluates what needs one.
+pub fn engine(path: &Path, python: Option<&Path>) -> Result<Engine, Failure> {
     let trace = open::full(path)?;
+    let python = Python::new(pythons(python, open::Facts::of(&trace).get("python")));
     for warning in trace.warnings() {
         ui::warn(&format!("`{}`: {warning}", path.display()));
     }
@@ -31,7 +33,8 @@ pub fn engine(path: &Path) -> Result<Engine, Failure> {
     for warning in &family.warnings {
         ui::warn(&format!("a child's trace is left out: {warning}"));
     }
-    let engine = Engine::new(trace).map_err(|e| open::failure(path, &e))?.with_family(family);
+    let engine = Engine::new(trace).map_err(|e| open::failure(path, &e))?;
+    let engine = engine.with_family(family).with_python(python);
     if !engine.script_ran() && engine.trace().segment().is_none() {
         ui::warn(&format!(
             "`{}`: no line of the script ran (it may not compile); this is Python's own start",
@@ -39,4 +42,16 @@ pub fn engine(path: &Path) -> Result<Engine, Failure> {
         ));
     }
     Ok(engine)
+}
+
+/// Where a Python may be found that evaluates: the one given, or the usual places. The one that a trace names is not among
+/// them: a trace may come from anywhere.
+fn pythons(given: Option<&Path>, version: &str) -> Vec<PathBuf> {
+    if let Some(given) = given {
+        return vec![given.to_owned()];
+    }
+    let minor: String = version.split('.').take(2).collect::<Vec<_>>().join(".");
+    let mut found = crate::launch::python::usual_places();
+    found.insert(0, PathBuf::from(format!("python{minor}")));
+    found
 }

@@ -64,21 +64,18 @@ pub fn find(given: Option<&Path>) -> Result<Python, Failure> {
 }
 
 fn choose(given: Option<&Path>) -> OsString {
-    if let Some(path) = given {
-        return path.into();
-    }
+    let given = given.map(Path::to_owned);
+    let found = given.or_else(|| usual_places().into_iter().next());
+    found.map_or_else(|| "python3".into(), PathBuf::into_os_string)
+}
+
+/// Where a Python is looked for, the first the best: beside an installed binary, in the active virtual environment, on PATH.
+pub fn usual_places() -> Vec<PathBuf> {
     let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("python3")));
-    if let Some(path) = beside.filter(|p| p.is_file()) {
-        return path.into();
-    }
     let environment = std::env::var_os("VIRTUAL_ENV").filter(|v| !v.is_empty());
-    if let Some(root) = environment {
-        let path = Path::new(&root).join("bin/python3");
-        if path.is_file() {
-            return path.into();
-        }
-    }
-    "python3".into()
+    let active = environment.map(|root| Path::new(&root).join("bin/python3"));
+    let files = [beside, active].into_iter().flatten().filter(|path| path.is_file());
+    files.chain([PathBuf::from("python3")]).collect()
 }
 
 fn probe(command: &OsString) -> Result<Python, Failure> {

@@ -37,6 +37,7 @@ pub(crate) use compare::order;
 pub(crate) use plain::{
     dict_items, plain, plain_object, plain_value, scalar_payload, viewed_items,
 };
+pub(crate) use run::function_name;
 pub(crate) use strings::is_space;
 
 use crate::show::{Limits, Objects, Shown, pprint_value, repr_value};
@@ -121,6 +122,12 @@ impl Evaluated {
     #[must_use]
     pub fn recorded(value: &OwnedValue) -> Self {
         Self { value: Val::from(value) }
+    }
+
+    /// A value as if an expression had it.
+    #[must_use]
+    pub(crate) const fn made(value: Val) -> Self {
+        Self { value }
     }
 
     /// The value.

@@ -644,3 +644,8 @@ impl<'s> Eval<'s> {
 pub(super) fn function_names() -> impl Iterator<Item = &'static str> {
     FUNCTIONS.iter().copied()
 }
+
+/// The name of a built-in function that can be called, as the evaluator holds it.
+pub(crate) fn function_name(name: &str) -> Option<&'static str> {
+    FUNCTIONS.iter().copied().find(|known| *known == name)
+}

@@ -7,7 +7,7 @@
 mod classes;
 mod entry;
 mod frame;
-mod json;
+pub(crate) mod json;
 mod scope;
 mod slice;
 mod snapshot;

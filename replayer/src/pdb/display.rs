@@ -1,7 +1,8 @@
 //! `display` and `undisplay`: expressions that are told at every stop of a frame, if they changed.
 
+use super::python::{Told, Words};
 use super::{Engine, Output};
-use crate::eval::{self, EvalError, Evaluated, Expression, Val};
+use crate::eval::{EvalError, Evaluated, Expression, Val};
 use crate::show::{Objects, known};
 
 /// An expression that is displayed, with the value told last.
@@ -15,6 +16,8 @@ pub(super) struct Display {
 enum Value {
     /// A value, and its text when it was told.
     Known(Evaluated, String),
+    /// A value that only the Python that evaluates has.
+    Text(Words),
     /// Why there was none.
     Error(String),
 }
@@ -46,7 +49,7 @@ impl Engine {
             out.error(format!("Unable to display {argument}: {class}: {message}"));
             return;
         }
-        let value = self.value_of(argument);
+        let value = self.value_of(argument, out);
         out.say_value(&format!("display {argument}: {}", self.shown(&value)));
         let displays = self.displays.entry(frame).or_default();
         match displays.iter_mut().find(|display| display.text == argument) {
@@ -77,7 +80,7 @@ impl Engine {
         let frame = self.frame();
         let Some(mut displays) = self.displays.remove(&frame) else { return };
         for display in &mut displays {
-            let value = self.value_of(&display.text);
+            let value = self.value_of(&display.text, out);
             if self.is_same(&display.value, &value) {
                 continue;
             }
@@ -88,10 +91,10 @@ impl Engine {
         self.displays.insert(frame, displays);
     }
 
-    fn value_of(&self, expression: &str) -> Value {
-        let Some(scope) = self.scope() else { return Value::Error("** no frame **".to_owned()) };
-        match eval::evaluate(expression, &scope) {
-            Ok(value) => {
+    fn value_of(&mut self, expression: &str, out: &mut Output) -> Value {
+        match self.tell(expression, out) {
+            Ok(Told::Text(words)) => Value::Text(words),
+            Ok(Told::Value(value)) => {
                 let text = value.repr(&self.here());
                 Value::Known(value, text)
             }
@@ -109,6 +112,7 @@ impl Engine {
     fn is_same(&self, old: &Value, new: &Value) -> bool {
         match (old, new) {
             (Value::Error(old), Value::Error(new)) => old == new,
+            (Value::Text(old), Value::Text(new)) => old == new,
             (Value::Known(old, before), Value::Known(new, after)) => {
                 if let (Val::Ref(old), Val::Ref(new)) = (old.value(), new.value())
                     && old == new
@@ -127,6 +131,7 @@ impl Engine {
     fn shown(&self, value: &Value) -> String {
         match value {
             Value::Error(text) => text.clone(),
+            Value::Text(words) => words.text.clone(),
             Value::Known(value, text) => {
                 let here = self.here();
                 match value.object_id() {

@@ -14,6 +14,10 @@ pub(super) enum Asking {
     ClearAll,
     /// A line of the command list of this breakpoint.
     List(usize),
+    /// Another line of a statement.
+    More,
+    /// A line of `interact`.
+    Interact,
 }
 
 /// Expansions of one line: an alias that stands for itself would never end.
@@ -25,6 +29,10 @@ impl Engine {
         if self.asking == Asking::ClearAll {
             self.asking = Asking::Command;
             self.answer_clear_all(line, out);
+        } else if self.asking == Asking::Interact {
+            self.interact(line, out);
+        } else if self.asking == Asking::More {
+            self.go_on(line, out);
         } else {
             self.queue.push_front(line.to_owned());
         }
@@ -33,7 +41,7 @@ impl Engine {
 
     /// Runs what is in the queue, until something is asked that the queue cannot answer.
     pub(super) fn drain(&mut self, out: &mut Output) -> bool {
-        while self.asking != Asking::ClearAll {
+        while !matches!(self.asking, Asking::ClearAll | Asking::More | Asking::Interact) {
             let Some(line) = self.queue.pop_front() else { break };
             let Some(line) = self.prepared(&line, out) else { continue };
             let quit = match self.asking {
@@ -161,11 +169,13 @@ impl Engine {
         let argument = rest.trim_start();
         let assigned = argument.starts_with('=') && !argument.starts_with("==");
         let joined = rest.len() == argument.len() && !rest.is_empty();
-        let known = || {
-            let scope = self.scope();
-            scope.is_some_and(|scope| scope.local(word).or_else(|| scope.global(word)).is_some())
-        };
-        assigned || joined || (argument.is_empty() && known())
+        assigned || joined || (argument.is_empty() && self.is_recorded(word))
+    }
+
+    /// Whether the recorded frame has a variable of this name.
+    pub(super) fn is_recorded(&self, name: &str) -> bool {
+        let scope = self.scope();
+        scope.is_some_and(|scope| scope.local(name).or_else(|| scope.global(name)).is_some())
     }
 
     /// `alias [name [command]]`.

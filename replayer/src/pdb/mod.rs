@@ -14,7 +14,9 @@ mod lists;
 mod motion;
 mod open;
 mod processes;
+mod python;
 mod scratch;
+mod served;
 mod show;
 mod source;
 mod table;
@@ -22,7 +24,7 @@ mod time;
 mod tracked;
 mod watch;
 mod words;
-mod world;
+pub(crate) mod world;
 
 use crate::show::{Layout, escape};
 use crate::timeline::{Breakpoint, Moment, Timeline};
@@ -113,6 +115,10 @@ pub struct Engine {
     /// Displayed expressions by frame.
     displays: FxHashMap<u64, Vec<display::Display>>,
     scratch: scratch::Scratch,
+    /// The Python that evaluates what the native evaluator cannot.
+    python: RefCell<crate::python::Python>,
+    /// The lines of an unfinished statement of `interact`.
+    interaction: String,
     /// Scratch variables that the last move has dropped.
     dropped: Vec<String>,
     crash: Option<u64>,
@@ -168,6 +174,8 @@ impl Engine {
             lists: BTreeMap::new(),
             displays: FxHashMap::default(),
             scratch: scratch::Scratch::default(),
+            python: RefCell::default(),
+            interaction: String::new(),
             dropped: Vec::new(),
             crash,
             crash_exception: None,
@@ -252,6 +260,9 @@ impl Engine {
             Asking::Command => PROMPT,
             Asking::ClearAll => "Clear all breaks? ",
             Asking::List(_) => "(com) ",
+            Asking::Interact if self.interaction.is_empty() => ">>> ",
+            Asking::Interact => "... ",
+            Asking::More => "...   ",
         };
         Reply { lines: out.lines, quit, prompt: prompt.to_owned() }
     }
@@ -262,8 +273,11 @@ impl Engine {
             if moment.stop != self.moment.stop {
                 self.visited.leave(self.moment.stop);
             }
+            let mut hid = self.scratch.forget();
+            hid.retain(|name| self.is_recorded(name));
+            self.dropped.extend(hid);
+            self.scratch.forget_variables();
             self.moment = moment;
-            self.dropped.extend(self.scratch.forget());
             self.in_chain = self.crash == Some(stop);
             self.chain_index = None;
             self.settle()?;

@@ -1,19 +1,43 @@
 //! What the user makes up: convenience variables, and variables that hide the recorded ones until
 //! the session moves. The recording never changes.
 
+use super::python::Mode;
 use super::{Engine, Output};
 use crate::eval::{Change, EvalError, Evaluated, Val};
+use crate::serve::wire;
+use crate::show::Objects;
+use rustc_hash::FxHashSet;
+use serde_json::Value as Json;
+use std::fmt::Write as _;
 
 /// The name that pdb gives the dict of convenience variables.
-const VARIABLES: &str = "__pdb_convenience_variables";
+pub(super) const VARIABLES: &str = "__pdb_convenience_variables";
 
-/// Values by name; `None` hides a recorded variable.
+/// `CO_OPTIMIZED`: the code object of a function.
+const OPTIMIZED: u32 = 1;
+
+/// What stands for a name.
+#[derive(Debug, Clone)]
+pub(super) enum Made {
+    /// A value.
+    Value(Val),
+    /// A value that only the Python that evaluates has.
+    Held,
+    /// Nothing: it hides a recorded variable.
+    Deleted,
+}
+
+/// Values by name.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scratch {
     /// Of the frame with this activation.
     frame: u64,
-    locals: Vec<(String, Option<Val>)>,
-    variables: Vec<(String, Val)>,
+    /// Counts how often all was forgotten.
+    epoch: u64,
+    locals: Vec<(String, Made)>,
+    variables: Vec<(String, Made)>,
+    /// Locals that the Python that evaluates has not been told of.
+    untold: FxHashSet<String>,
 }
 
 impl Scratch {
@@ -23,22 +47,137 @@ impl Scratch {
             return None;
         }
         let found = self.locals.iter().rev().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.clone())
+        found.map(|(_, made)| value_of(made))
     }
 
-    fn set(&mut self, frame: u64, name: &str, value: Option<Val>) {
+    fn set(&mut self, frame: u64, name: &str, made: Made) {
+        self.enter(frame);
+        self.locals.retain(|(known, _)| known != name);
+        self.locals.push((name.to_owned(), made));
+        self.untold.insert(name.to_owned());
+    }
+
+    fn set_variable(&mut self, name: &str, made: Made) {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), made));
+    }
+
+    /// Belongs to this frame from now on; what was made in another is forgotten.
+    pub fn enter(&mut self, frame: u64) {
         if self.frame != frame {
-            self.locals.clear();
+            self.forget();
             self.frame = frame;
         }
-        self.locals.retain(|(known, _)| known != name);
-        self.locals.push((name.to_owned(), value));
     }
 
     /// Forgets what hides recorded variables, and gives the names.
     pub fn forget(&mut self) -> Vec<String> {
+        self.epoch += 1;
+        self.untold.clear();
         std::mem::take(&mut self.locals).into_iter().map(|(name, _)| name).collect()
     }
+
+    /// Forgets the convenience variables, as pdb does when the program goes on.
+    pub fn forget_variables(&mut self) {
+        self.variables.clear();
+    }
+
+    /// The Python that evaluates has ended: what only it had is gone. Gives the names.
+    pub fn lose(&mut self) -> Vec<String> {
+        let (lost, kept) = std::mem::take(&mut self.locals)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(_, made)| matches!(made, Made::Held));
+        self.locals = kept;
+        self.untold = self.locals.iter().map(|(name, _)| name.clone()).collect();
+        let held = |(_, made): &(String, Made)| matches!(made, Made::Held);
+        let variables = self.variables.iter().filter(|made| held(made));
+        let mut names: Vec<String> = variables.map(|(name, _)| format!("${name}")).collect();
+        self.variables.retain(|made| !held(made));
+        names.extend(lost.into_iter().map(|(name, _)| name));
+        names
+    }
+
+    /// Whether a text speaks of something that only the Python that evaluates has.
+    pub fn holds(&self, text: &str, frame: u64) -> bool {
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        let mut words = text.split(|c| !is_part(c));
+        words.any(|word| {
+            let held = |(name, made): &(String, Made)| name == word && matches!(made, Made::Held);
+            self.frame == frame && self.locals.iter().any(held) || self.variables.iter().any(held)
+        })
+    }
+
+    /// What the Python that evaluates is to know: `"frame"`, `"made"`, `"deleted"` of a request.
+    pub fn tell(&mut self, out: &mut String, frame: u64, objects: &dyn Objects) {
+        let own = self.frame == frame;
+        let epoch = if own { self.epoch } else { u64::MAX };
+        let _ = write!(out, ",\"frame\":[{frame},{epoch}],\"made\":");
+        let locals = if own { self.locals.as_slice() } else { &[] };
+        let told: Vec<(&String, &Val)> = locals
+            .iter()
+            .filter(|(name, _)| self.untold.contains(name))
+            .filter_map(|(name, made)| Some((name, value_ref(made)?)))
+            .collect();
+        pairs(out, &told, objects);
+        let deleted = locals.iter().filter(|(_, made)| matches!(made, Made::Deleted));
+        let deleted: Vec<&String> = deleted.map(|(name, _)| name).collect();
+        out.push_str(",\"deleted\":");
+        wire::list(out, &deleted, |out, name| wire::string(out, name));
+        if own {
+            self.untold.clear();
+        }
+    }
+
+    /// What the Python that evaluates has made of the names, after a statement: `[[name, {"value": ...} | {}]]`.
+    pub fn learn(&mut self, frame: u64, made: &Json, variables: &Json) {
+        let entries = |json: &Json| -> Vec<(String, Made)> {
+            let entries = json.as_array().map_or(&[][..], Vec::as_slice);
+            let entry = |entry: &Json| {
+                let name = entry.get(0)?.as_str()?.to_owned();
+                let value = entry.get(1)?.get("value").and_then(|value| wire::parse(value).ok());
+                Some((name, value.map_or(Made::Held, Made::Value)))
+            };
+            entries.iter().filter_map(entry).collect()
+        };
+        for (name, made) in entries(variables) {
+            self.set_variable(&name, made);
+        }
+        let made = entries(made);
+        if !made.is_empty() || self.frame == frame {
+            self.enter(frame);
+            self.locals.retain(|(_, made)| matches!(made, Made::Deleted));
+            self.locals.retain(|(name, _)| made.iter().all(|(other, _)| other != name));
+            self.locals.extend(made);
+        }
+    }
+
+    /// A recorded variable is deleted.
+    pub fn delete(&mut self, frame: u64, name: &str) {
+        self.set(frame, name, Made::Deleted);
+    }
+}
+
+fn value_of(made: &Made) -> Option<Val> {
+    match made {
+        Made::Value(value) => Some(value.clone()),
+        Made::Held => Some(Val::Unknown("only the Python that evaluates has it".into())),
+        Made::Deleted => None,
+    }
+}
+
+const fn value_ref(made: &Made) -> Option<&Val> {
+    if let Made::Value(value) = made { Some(value) } else { None }
+}
+
+/// Writes named values as pairs.
+fn pairs(out: &mut String, named: &[(&String, &Val)], objects: &dyn Objects) {
+    wire::list(out, named, |out, (name, value)| {
+        out.push('[');
+        wire::string(out, name);
+        out.push(',');
+        wire::value(out, value, objects);
+        out.push(']');
+    });
 }
 
 /// The line with `$name` as pdb replaces it: outside of strings and comments; by 3.12, everywhere.
@@ -89,6 +228,14 @@ impl Engine {
         if name != VARIABLES {
             return self.scratch.get(name, frame);
         }
+        let named = self.variables().into_iter();
+        let text = |text: &str| Val::Str(text.as_bytes().into());
+        let pairs: Vec<(Val, Val)> = named.map(|(name, value)| (text(&name), value)).collect();
+        Some(Some(Val::Dict(pairs.into())))
+    }
+
+    /// The convenience variables.
+    pub(super) fn variables(&self) -> Vec<(String, Val)> {
         let no_frames = "a recording has no frame objects; see where, up, down, args";
         let mut named = vec![("_frame", Val::Unknown(no_frames.into()))];
         if let Some(value) = &self.moment.value {
@@ -97,21 +244,36 @@ impl Engine {
         } else if let Some(id) = self.crash_exception.filter(|_| self.in_chain) {
             named.push(("_exception", Val::Ref(id)));
         }
-        for (name, value) in &self.scratch.variables {
+        for (name, made) in &self.scratch.variables {
             named.retain(|(known, _)| known != name);
-            named.push((name, value.clone()));
+            named.extend(value_of(made).map(|value| (name.as_str(), value)));
         }
-        let text = |text: &str| Val::Str(text.as_bytes().into());
-        let pairs: Vec<(Val, Val)> =
-            named.into_iter().map(|(name, value)| (text(name), value)).collect();
-        Some(Some(Val::Dict(pairs.into())))
+        named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// What the Python that evaluates is to know of the convenience variables: `"variables"` and `"held"`.
+    pub(super) fn tell_variables(&self, out: &mut String) {
+        let held = |name: &str| {
+            let mut all = self.scratch.variables.iter();
+            all.any(|(known, made)| known == name && matches!(made, Made::Held))
+        };
+        let (held, told): (Vec<_>, Vec<_>) =
+            self.variables().into_iter().partition(|(name, _)| held(name));
+        let told: Vec<(&String, &Val)> = told.iter().map(|(name, value)| (name, value)).collect();
+        out.push_str(",\"variables\":");
+        pairs(out, &told, &self.here());
+        out.push_str(",\"held\":");
+        wire::list(out, &held, |out, (name, _)| wire::string(out, name));
     }
 
     /// Makes a change that the user typed, in the scratch variables only.
-    pub(super) fn change(&mut self, change: &Change, out: &mut Output) {
+    pub(super) fn change(&mut self, text: &str, change: &Change, out: &mut Output) {
         let Some(frame) = self.stack.get(self.level).map(|level| level.frame.activation) else {
             return;
         };
+        if self.scratch.holds(text, frame) {
+            return self.run_in_python(text, Mode::Statement, out);
+        }
         let value = |engine: &Self, expression: &crate::eval::Expression| {
             let scope = engine.scope().ok_or_else(|| EvalError::Unknown("no frame".to_owned()))?;
             expression.evaluate(&scope).map(|value: Evaluated| value.value().clone())
@@ -120,26 +282,33 @@ impl Engine {
             Change::Assign(targets, expression) => match value(self, expression) {
                 Ok(value) => {
                     for target in targets {
+                        let value = Made::Value(value.clone());
                         match variable(target) {
-                            Some(name) => {
-                                self.scratch.variables.retain(|(known, _)| known != name);
-                                self.scratch.variables.push((name.to_owned(), value.clone()));
-                            }
-                            None => self.scratch.set(frame, target, Some(value.clone())),
+                            Some(name) => self.scratch.set_variable(name, value),
+                            None => self.scratch.set(frame, target, value),
                         }
                     }
                 }
+                Err(EvalError::Unsupported(_)) => self.run_in_python(text, Mode::Statement, out),
                 Err(error) => out.say(error.to_string()),
             },
             Change::Delete(names) => {
+                // From 3.13 on, pdb cannot delete variables of functions.
+                let level = self.stack.get(self.level);
+                let code = level.and_then(|level| self.time.code(level.frame.code));
+                let fixed =
+                    self.time.minor() >= 13 && code.is_some_and(|code| code.flags & OPTIMIZED != 0);
                 for name in names {
+                    if fixed && variable(name).is_none() {
+                        return out.error(format!("NameError: name '{name}' is not defined"));
+                    }
                     let name_alone = crate::eval::Expression::parse(name);
                     match name_alone.and_then(|expression| value(self, &expression)) {
                         Ok(_) => match variable(name) {
                             Some(name) => {
                                 self.scratch.variables.retain(|(known, _)| known != name);
                             }
-                            None => self.scratch.set(frame, name, None),
+                            None => self.scratch.delete(frame, name),
                         },
                         Err(error) => return out.say(error.to_string()),
                     }

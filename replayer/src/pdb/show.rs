@@ -1,9 +1,10 @@
 //! Commands that evaluate: p, pp, whatis, retval, bare expressions.
 
+use super::python::{Mode, Told};
 use super::words::short_repr;
 use super::world::FrameScope;
 use super::{Engine, Output};
-use crate::eval::{self, EvalError, Evaluated, Input};
+use crate::eval::{self, EvalError, Input};
 use crate::show::class::{Class, field, text_field};
 use crate::show::{Objects, repr};
 use moviola_format::event::Kind;
@@ -16,9 +17,8 @@ impl Engine {
         Some(FrameScope::new(self.here(), &self.moment, level).with(self))
     }
 
-    fn evaluated(&self, expression: &str, out: &mut Output) -> Option<Evaluated> {
-        let scope = self.scope()?;
-        match eval::evaluate(expression, &scope) {
+    fn evaluated(&mut self, expression: &str, out: &mut Output) -> Option<Told> {
+        match self.tell(expression, out) {
             Ok(value) => Some(value),
             Err(error) => {
                 out.say(error.to_string());
@@ -28,16 +28,18 @@ impl Engine {
     }
 
     /// `p expression`.
-    pub(super) fn do_print(&self, expression: &str, out: &mut Output) {
-        if let Some(value) = self.evaluated(expression, out) {
-            out.say_value(&value.repr(&self.here()));
+    pub(super) fn do_print(&mut self, expression: &str, out: &mut Output) {
+        if let Some(told) = self.evaluated(expression, out) {
+            self.say_told(&told, out);
         }
     }
 
     /// `pp expression`.
-    pub(super) fn do_pretty(&self, expression: &str, out: &mut Output) {
-        if let Some(value) = self.evaluated(expression, out) {
-            out.say(value.pprint(&self.here()));
+    pub(super) fn do_pretty(&mut self, expression: &str, out: &mut Output) {
+        match self.evaluated(expression, out) {
+            Some(Told::Value(value)) => out.say(value.pprint(&self.here())),
+            Some(Told::Text(words)) => out.say(words.pretty),
+            None => {}
         }
     }
 
@@ -46,18 +48,24 @@ impl Engine {
         match eval::classify(text) {
             Input::Expression => {
                 // As the interactive prompt does: nothing for None.
-                if let Some(value) = self.evaluated(text, out)
-                    && !matches!(value.value(), eval::Val::None)
-                {
-                    out.say_value(&value.repr(&self.here()));
+                match self.evaluated(text, out) {
+                    Some(Told::Value(value)) if matches!(value.value(), eval::Val::None) => {}
+                    Some(told) => self.say_told(&told, out),
+                    None => {}
                 }
             }
             Input::Change => match eval::change(text) {
-                Ok(change) => self.change(&change, out),
-                Err(error) => out.say(error.to_string()),
+                Ok(change) => self.change(text, &change, out),
+                Err(_) => self.run_in_python(text, Mode::Statement, out),
             },
+            Input::Statement => self.run_in_python(text, Mode::Statement, out),
             // An empty line of a command list.
             _ if text.is_empty() => {}
+            Input::Invalid(EvalError::Python { .. })
+                if self.python.borrow_mut().is_there(self.time.minor()) =>
+            {
+                self.run_in_python(text, Mode::Statement, out);
+            }
             other => {
                 if let Some(refusal) = other.refusal() {
                     out.say(refusal.to_string());
@@ -67,8 +75,12 @@ impl Engine {
     }
 
     /// `whatis expression`.
-    pub(super) fn do_whatis(&self, expression: &str, out: &mut Output) {
-        let Some(value) = self.evaluated(expression, out) else { return };
+    pub(super) fn do_whatis(&mut self, expression: &str, out: &mut Output) {
+        let value = match self.evaluated(expression, out) {
+            Some(Told::Value(value)) => value,
+            Some(Told::Text(words)) => return out.say(words.what),
+            None => return,
+        };
         let here = self.here();
         if let Some(id) = value.object_id()
             && let Ok(state) = here.object(id)

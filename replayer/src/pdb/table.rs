@@ -71,6 +71,13 @@ pub static COMMANDS: &[Command] = &[
         }
     ),
     command!(
+        ["interact"],
+        "interact",
+        "Start an interactive interpreter whose global namespace contains\nall the (global and local) names found in the current scope.  It\nruns in a Python of its own: the recording does not change.",
+        false,
+        |engine, _, out| engine.do_interact(out)
+    ),
+    command!(
         ["w", "where", "bt"],
         "w(here)",
         "Print a stack trace, with the most recent frame at the bottom.\nAn arrow indicates the \"current frame\", which determines the\ncontext of most commands.  'bt' is an alias for this command.",

@@ -1,0 +1,394 @@
+"""The Python that evaluates what the native evaluator cannot: what the user typed, over recorded values.
+
+Started by the debugger, which sends it this text, it speaks the protocol of `moviola serve` over standard input and output: it is
+sent `{"do": "run", ...}` and asks back for what it needs, until it says `{"done": ...}`.
+"""
+
+import builtins
+import code
+import importlib
+import io
+import pprint
+import re
+import sys
+import traceback
+import types
+
+from moviola._values import PURE, NotRecorded, Recorded, Refused, World, encode_text, message, receive
+
+_SOURCE = "<stdin>"
+# pdb's name for the dict of convenience variables.
+_VARIABLES = "__pdb_convenience_variables"
+_HIDDEN = ("__builtins__", _VARIABLES)
+
+
+class Names(dict):
+    """The variables of a frame, fetched when they are used; what the user makes comes on top of them."""
+
+    def __init__(self, session, fetch, everything):
+        super().__init__()
+        self._session = session
+        self._fetch = fetch
+        self._everything = everything
+        self.deleted = set()
+        self.fetched = {}
+
+    def __missing__(self, name):
+        if name in self.deleted:
+            raise KeyError(name)
+        value = self.fetched[name] = self._fetch(name)
+        dict.__setitem__(self, name, value)
+        return value
+
+    def __delitem__(self, name):
+        self[name]
+        dict.pop(self, name, None)
+        self.deleted.add(name)
+        self._session.made.pop(name, None)
+
+    def __contains__(self, name):
+        try:
+            self[name]
+        except KeyError:
+            return False
+        return True
+
+    def whole(self):
+        """All of them, as a dict."""
+        found = {name: value for name, value in self._everything() if name not in self.deleted}
+        found.update((name, value) for name, value in self.items() if name not in _HIDDEN)
+        return found
+
+    def made(self):
+        """What the user has made, by name."""
+        own = ((name, value) for name, value in self.items() if name not in _HIDDEN)
+        return {name: value for name, value in own if name not in self.fetched or self.fetched[name] is not value}
+
+
+class Output(io.TextIOBase):
+    """What is printed goes to the debugger."""
+
+    def __init__(self, say):
+        self._say = say
+
+    def writable(self):
+        return True
+
+    def write(self, text):
+        self._say({"out": encode_text(str(text))})
+        return len(text)
+
+
+class Session:
+    """A conversation with the debugger."""
+
+    def __init__(self, stream_in, stream_out):
+        self._in = stream_in
+        self._out = stream_out
+        self.made = {}
+        self.variables = {}
+        self.console = {}
+        self.frame = None
+        self.world = None
+        self.names = None
+        self.trusted = False
+
+    def say(self, what):
+        self._out.write(message(what))
+        self._out.flush()
+
+    def ask(self, request):
+        self.say(request)
+        answer = receive(self._in)
+        if answer is None:
+            raise SystemExit
+        return answer
+
+    def serve(self):
+        """Answers until the debugger is gone."""
+        while (request := receive(self._in)) is not None:
+            try:
+                done = self.run(request)
+            except SystemExit:
+                done = {"kind": "quiet"}
+            except BaseException as error:
+                done = self.failed(error)
+            made = [[name, self.held(value)] for name, value in self.made.items()]
+            variables = [[name, self.held(value)] for name, value in self.new_variables()]
+            changed = self.world.changed() if self.world else []
+            self.say({"done": done, "changed": changed, "made": made, "variables": variables})
+
+    def held(self, value):
+        """A value that the user has made, for the debugger; empty if only this process can hold it."""
+        try:
+            return {"value": self.world.encode(value, whole=True)}
+        except (TypeError, RecursionError):
+            return {}
+
+    def new_variables(self):
+        """Convenience variables that are not what the debugger has told."""
+        return [(k, v) for k, v in self.variables.items() if k not in self.told_variables or self.told_variables[k] is not v]
+
+    def failed(self, error):
+        """An error as the debugger tells it."""
+        if isinstance(error, (NotRecorded, Refused)):
+            kind = "unknown" if isinstance(error, NotRecorded) else "unsupported"
+            return {"error": [kind, encode_text(str(error))]}
+        if isinstance(error, KeyboardInterrupt):
+            return {"error": ["unsupported", "it was interrupted"]}
+        try:
+            lines = traceback.format_exception_only(type(error), error)
+            text = lines[-1].strip()
+        except BaseException as again:
+            return self.failed(again) if isinstance(again, (NotRecorded, Refused)) else {"error": ["raised", repr(again)]}
+        return {"error": ["raised", encode_text(text)], "class": type(error).__name__}
+
+    # Where the debugger stands.
+
+    def place(self, request):
+        """Makes the frame that the request names the one that is looked at."""
+        if self.world is None or self.world.at != request["at"]:
+            self.world = World(self.ask, request["at"])
+        world = self.world
+        if self.frame != request["frame"]:
+            self.made = {}
+            self.frame = request["frame"]
+        values = dict(request["locals"])
+
+        def local(name):
+            return world.decode(values[name])
+
+        def a_global(name):
+            found = world.ask(ask="lookup", name=name)
+            if "absent" in found:
+                raise KeyError(name)
+            return self.module(world.decode(found["value"]))
+
+        def all_globals():
+            return [(world.decode(k), world.element(v)) for k, v in world.ask(ask="globals")["items"]]
+
+        def all_locals():
+            return [(name, world.element(value)) for name, value in request["locals"]]
+
+        self.made.update((name, world.decode(value)) for name, value in request["made"])
+        for name in request["deleted"]:
+            self.made.pop(name, None)
+        self.told_variables = {name: world.element(value) for name, value in request["variables"]}
+        kept = {name: self.variables[name] for name in request["held"] if name in self.variables}
+        self.variables = {**self.told_variables, **kept}
+        self.told_variables.update(kept)
+        def of_frame(name):
+            # Python looks names up in a namespace like this one, and then only in the globals that are there already.
+            return self.module(local(name)) if name in values else below[name]
+
+        def of_closure(name):
+            return names[name] if name in values or name in self.made else a_global(name)
+
+        names = self.names = Names(self, of_frame, all_locals)
+        names.deleted.update(request["deleted"])
+        names.update(self.made)
+        # From 3.13 on, functions that are typed as a statement see the frame's variables.
+        sees = request["mode"] in ("statement", "more") and sys.version_info >= (3, 13)
+        # A module's variables are its globals.
+        if request["module"]:
+            names._fetch = lambda name: self.module(local(name)) if name in values else a_global(name)
+            below = names
+        else:
+            below = Names(self, of_closure if sees else a_global, all_globals)
+        self.globals = below
+        self.globals["__builtins__"] = self.builtins()
+        names[_VARIABLES] = self.globals[_VARIABLES] = self.variables
+
+    def module(self, value):
+        """A recorded module that only computes is this Python's own, where the recording does not tell more."""
+        name = self.world.module(value)
+        if name in PURE:
+            return Module(self, value, name)
+        return value
+
+    def builtins(self):
+        """What built-in names mean: some would answer for this process and not for the recorded one."""
+        found = dict(vars(builtins))
+        world = self.world
+
+        def refused(name, why):
+            def refuse(*_, **__):
+                raise Refused(f"{name}() {why}")
+
+            refuse.__name__ = refuse.__qualname__ = name
+            return refuse
+
+        here = "would tell of this machine, not of the recorded run"
+        if not self.trusted:
+            for name in ("open", "input", "breakpoint", "help"):
+                found[name] = refused(name, here)
+        found["id"] = lambda value: world.native("id(a)", a=value)
+        found["isinstance"] = self.isinstance
+        found["issubclass"] = self.issubclass
+        found["callable"] = self.callable
+        found["hash"] = self.hash
+        found["globals"] = lambda: self.globals.whole()
+        found["locals"] = self.locals
+        found["dir"] = self.dir
+        found["vars"] = lambda *of: world.native("vars(a)", a=of[0]) if of else self.names.whole()
+        found["__import__"] = self.import_module
+        return found
+
+    def locals(self):
+        """`locals()` of whoever calls it: of the recorded frame, or of a function that the user has made."""
+        theirs = sys._getframe(1).f_locals
+        return self.names.whole() if theirs is self.names else dict(theirs)
+
+    def dir(self, *of):
+        """`dir()`."""
+        if not of:
+            theirs = sys._getframe(1).f_locals
+            return sorted(self.names.whole() if theirs is self.names else theirs)
+        return self.world.native("dir(a)", a=of[0]) if isinstance(of[0], Recorded) else dir(*of)
+
+    def isinstance(self, value, of):
+        if isinstance(of, (tuple, types.UnionType)):
+            return any(self.isinstance(value, one) for one in getattr(of, "__args__", of))
+        if isinstance(value, Recorded) and isinstance(of, type):
+            return self.world.derives(type(value), of)
+        return isinstance(value, of)
+
+    def issubclass(self, value, of):
+        if isinstance(of, (tuple, types.UnionType)):
+            return any(self.issubclass(value, one) for one in getattr(of, "__args__", of))
+        if isinstance(value, type) and isinstance(of, type):
+            return self.world.derives(value, of)
+        return issubclass(value, of)
+
+    def callable(self, value):
+        return self.world.native("callable(a)", a=value) if isinstance(value, Recorded) else callable(value)
+
+    def hash(self, value):
+        if isinstance(value, (int, float, complex)) and not isinstance(value, Recorded):
+            return hash(value)
+        raise Refused("hash() would tell of this process, not of the recorded one")
+
+    def import_module(self, name, globals=None, locals=None, fromlist=(), level=0):
+        """`import`: modules that only compute are this Python's, those of the run are the recorded ones."""
+        if level:
+            raise Refused("relative imports would run code")
+        # C code that needs a module asks with a list, an import statement with a tuple.
+        if self.trusted or name in PURE or isinstance(fromlist, list):
+            return __import__(name, None, None, fromlist, 0)
+        if name in sys.builtin_module_names or name.partition(".")[0] in sys.stdlib_module_names:
+            raise Refused(f"module {name} would tell of this machine, not of the recorded run")
+        raise Refused(f"module {name} would have to be run")
+
+    # What the user typed.
+
+    def run(self, request):
+        """Does what was asked for; what is printed and shown goes out before."""
+        self.trusted = request.get("trusted", False)
+        self.place(request)
+        sys.stdout = sys.stderr = Output(self.say)
+        sys.displayhook = self.show
+        try:
+            text = request["text"]
+            if request["mode"] == "interact":
+                return self.interact(text)
+            try:
+                if request["mode"] == "expression":
+                    compiled = compile(text.strip(), _SOURCE, "eval")
+                    return self.told(eval(compiled, self.globals, self.names))
+                compiled = self.statement(text, request["mode"] == "more")
+                if compiled is None:
+                    return {"kind": "more"}
+                exec(compiled, self.globals, self.names)
+            finally:
+                self.made = self.names.made()
+            return {"kind": "quiet"}
+        finally:
+            sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+            sys.displayhook = sys.__displayhook__
+
+    def statement(self, text, is_whole):
+        """A statement, compiled as pdb does: from 3.13 on it may go on in the next line, and is None until then."""
+        if sys.version_info < (3, 13):
+            return compile(text + "\n", _SOURCE, "single")
+        return code.compile_command(text if is_whole else text + "\n", _SOURCE, "single")
+
+    def interact(self, text):
+        """Lines of `interact`: all names of the frame in one namespace, and what is made there is there only."""
+        try:
+            compiled = code.compile_command(text, "<console>", "single")
+        except (OverflowError, SyntaxError, ValueError) as error:
+            sys.stderr.write("".join(traceback.format_exception_only(type(error), error)))
+            return {"kind": "quiet"}
+        if compiled is None:
+            return {"kind": "more"}
+
+        above, below = self.names, self.globals
+        names = Names(self, above.__getitem__, lambda: {**below.whole(), **above.whole()}.items())
+        names.update(self.console)
+        names["__builtins__"] = below["__builtins__"]
+        self.names = self.globals = names
+        try:
+            exec(compiled, names)
+        except Exception:
+            # As `code.InteractiveInterpreter.showtraceback`, without the frames of this file.
+            kind, error, trace = sys.exc_info()
+            sys.stderr.write("".join(traceback.format_exception(kind, error, trace.tb_next)))
+        finally:
+            self.console = names.made()
+        return {"kind": "quiet"}
+
+    def show(self, value):
+        """The display hook: nothing for None, as pdb has it."""
+        if value is not None:
+            self.say({"show": self.told(value)})
+
+    def told(self, value):
+        """A value for the debugger: as one of the recording if it can be, else as text."""
+        try:
+            return {"kind": "value", "value": self.world.encode(value, whole=True)}
+        except (TypeError, RecursionError):
+            pass
+        kind = type(value)
+        what = None
+        if isinstance(value, types.FunctionType):
+            what = f"Function {value.__code__.co_name}"
+        elif isinstance(value, types.MethodType):
+            what = f"Method {value.__func__.__code__.co_name}"
+        elif kind is type:
+            what = f"Class {value.__module__}.{value.__qualname__}"
+        # An address would be one of this process.
+        text = re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+        return {
+            "kind": "text",
+            "text": encode_text(text),
+            "pretty": encode_text(pprint.pformat(value)),
+            "what": encode_text(what or str(kind)),
+        }
+
+
+class Module(types.ModuleType):
+    """A recorded module of Python's own: names that the recording knows are its, the others this Python's."""
+
+    def __init__(self, session, recorded, name):
+        super().__init__(name)
+        self.__dict__["_session"] = session
+        self.__dict__["_recorded"] = recorded
+
+    def __getattribute__(self, name):
+        if name in ("__dict__", "__class__", "_session", "_recorded", "__name__"):
+            return object.__getattribute__(self, name)
+        try:
+            return self._session.world.attribute(self._recorded, name)
+        except (Refused, NotRecorded):
+            return getattr(importlib.import_module(self.__name__), name)
+
+    def __setattr__(self, name, value):
+        raise Refused(f"a recording cannot be changed: {self.__name__}.{name}")
+
+
+def main():
+    sys.setrecursionlimit(20_000)
+    stream_in, stream_out = sys.stdin.buffer, sys.stdout.buffer
+    session = Session(stream_in, stream_out)
+    session.say({"hello": list(sys.version_info[:3])})
+    session.serve()
