@@ -5,7 +5,24 @@ program; importing this package starts nothing.
 """
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "executable"]
+__all__ = ["Frame", "Moment", "NotRecorded", "Recording", "Refused", "Replay", "TraceError", "executable", "open"]
+
+_PLACES = {"Frame": "_recording", "Moment": "_recording", "Recording": "_recording", "TraceError": "_recording"}
+_PLACES.update({"NotRecorded": "_values", "Refused": "_values", "Replay": "_replay"})
+
+
+def __getattr__(name):
+    # Loaded when they are used: in a recorded program this package is to cost nothing.
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+
+
+def open(path, *, executable=None):
+    """Opens a trace: a `Recording`."""
+    return __getattr__("Recording")(path, executable=executable)
 
 
 def executable():

@@ -14,55 +14,12 @@ import sys
 import traceback
 import types
 
-from moviola._values import PURE, NotRecorded, Recorded, Refused, World, encode_text, message, receive
+from moviola._values import PURE, Names, NotRecorded, Recorded, Refused, World, encode_text, message, receive
 
 _SOURCE = "<stdin>"
 # pdb's name for the dict of convenience variables.
 _VARIABLES = "__pdb_convenience_variables"
-_HIDDEN = ("__builtins__", _VARIABLES)
-
-
-class Names(dict):
-    """The variables of a frame, fetched when they are used; what the user makes comes on top of them."""
-
-    def __init__(self, session, fetch, everything):
-        super().__init__()
-        self._session = session
-        self._fetch = fetch
-        self._everything = everything
-        self.deleted = set()
-        self.fetched = {}
-
-    def __missing__(self, name):
-        if name in self.deleted:
-            raise KeyError(name)
-        value = self.fetched[name] = self._fetch(name)
-        dict.__setitem__(self, name, value)
-        return value
-
-    def __delitem__(self, name):
-        self[name]
-        dict.pop(self, name, None)
-        self.deleted.add(name)
-        self._session.made.pop(name, None)
-
-    def __contains__(self, name):
-        try:
-            self[name]
-        except KeyError:
-            return False
-        return True
-
-    def whole(self):
-        """All of them, as a dict."""
-        found = {name: value for name, value in self._everything() if name not in self.deleted}
-        found.update((name, value) for name, value in self.items() if name not in _HIDDEN)
-        return found
-
-    def made(self):
-        """What the user has made, by name."""
-        own = ((name, value) for name, value in self.items() if name not in _HIDDEN)
-        return {name: value for name, value in own if name not in self.fetched or self.fetched[name] is not value}
+HIDDEN = ("__builtins__", _VARIABLES)
 
 
 class Output(io.TextIOBase):
@@ -184,7 +141,7 @@ class Session:
         def of_closure(name):
             return names[name] if name in values or name in self.made else a_global(name)
 
-        names = self.names = Names(self, of_frame, all_locals)
+        names = self.names = Names(HIDDEN, of_frame, all_locals)
         names.deleted.update(request["deleted"])
         names.update(self.made)
         # From 3.13 on, functions that are typed as a statement see the frame's variables.
@@ -194,7 +151,7 @@ class Session:
             names._fetch = lambda name: self.module(local(name)) if name in values else a_global(name)
             below = names
         else:
-            below = Names(self, of_closure if sees else a_global, all_globals)
+            below = Names(HIDDEN, of_closure if sees else a_global, all_globals)
         self.globals = below
         self.globals["__builtins__"] = self.builtins()
         names[_VARIABLES] = self.globals[_VARIABLES] = self.variables
@@ -323,7 +280,7 @@ class Session:
             return {"kind": "more"}
 
         above, below = self.names, self.globals
-        names = Names(self, above.__getitem__, lambda: {**below.whole(), **above.whole()}.items())
+        names = Names(HIDDEN, above.__getitem__, lambda: {**below.whole(), **above.whole()}.items())
         names.update(self.console)
         names["__builtins__"] = below["__builtins__"]
         self.names = self.globals = names

@@ -12,7 +12,7 @@ import importlib
 import json
 import struct
 
-__all__ = ["NotRecorded", "Refused", "World", "PURE"]
+__all__ = ["Names", "NotRecorded", "Refused", "World", "PURE"]
 
 # Modules of the standard library whose functions tell by their arguments alone.
 PURE = frozenset(
@@ -68,6 +68,75 @@ class Unknown:
 
     __bool__ = __eq__ = __lt__ = __le__ = __gt__ = __ge__ = __len__ = __iter__ = __getitem__ = _refuse
     __add__ = __radd__ = __sub__ = __mul__ = __call__ = __hash__ = __str__ = __format__ = __getattr__ = _refuse
+
+
+class Names(dict):
+    """Variables, fetched when they are used; what a user makes comes on top of them.
+
+    As a dict it holds what was fetched or made; to those who look at all of it, it is all variables but `hidden`.
+    """
+
+    def __init__(self, hidden, fetch, everything):
+        super().__init__()
+        self._hidden = hidden
+        self._fetch = fetch
+        self._everything = everything
+        self.deleted = set()
+        self.fetched = {}
+
+    def __missing__(self, name):
+        if name in self.deleted:
+            raise KeyError(name)
+        value = self.fetched[name] = self._fetch(name)
+        dict.__setitem__(self, name, value)
+        return value
+
+    def __delitem__(self, name):
+        self[name]
+        dict.pop(self, name, None)
+        self.deleted.add(name)
+
+    def __contains__(self, name):
+        try:
+            self[name]
+        except KeyError:
+            return False
+        return True
+
+    def get(self, name, default=None):
+        return self[name] if name in self else default
+
+    def whole(self):
+        """All of them, as a dict."""
+        found = {name: value for name, value in self._everything() if name not in self.deleted}
+        found.update((name, value) for name, value in dict.items(self) if name not in self._hidden)
+        return found
+
+    def made(self):
+        """What the user has made, by name."""
+        own = ((name, value) for name, value in dict.items(self) if name not in self._hidden)
+        return {name: value for name, value in own if name not in self.fetched or self.fetched[name] is not value}
+
+    def keys(self):
+        return self.whole().keys()
+
+    def values(self):
+        return self.whole().values()
+
+    def items(self):
+        return self.whole().items()
+
+    def copy(self):
+        return self.whole()
+
+    def __iter__(self):
+        return iter(self.whole())
+
+    def __len__(self):
+        return len(self.whole())
+
+    def __repr__(self):
+        return repr(self.whole())
 
 
 class RecordedSet(set):

@@ -63,7 +63,7 @@ pub fn stops(time: &Timeline, from: u64, count: u64) -> Result<String, Refused> 
     Ok(out)
 }
 
-/// The state at a stop: `{"at", "event", "kind", "thread", "value"?, "frames": [{"activation", "code", "line", "globals",
+/// The state at a stop: `{"at", "event", "kind", "thread", "value"?, "internal", "frames": [{"activation", "code", "line", "globals",
 /// "locals": [[name, value]]}]}`, outermost frame first. The value is what is returned or raised.
 pub fn moment(time: &Timeline, at: u64) -> Result<String, Refused> {
     let moment = time.moment(at)?.ok_or_else(|| wrong(format!("@{at} is not in the trace")))?;
@@ -77,6 +77,8 @@ pub fn moment(time: &Timeline, at: u64) -> Result<String, Refused> {
         out.push_str(",\"value\":");
         wire::value(&mut out, &Val::from(value), &here);
     }
+    let internal = moment.kind == StopKind::Raise && time.is_internal(&moment)?;
+    let _ = write!(out, ",\"internal\":{internal}");
     out.push_str(",\"frames\":");
     wire::list(&mut out, &moment.stack, |out, level| {
         let code =
