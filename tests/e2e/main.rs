@@ -3,6 +3,7 @@
 //! `MOVIOLA_TEST_PYTHON` names the Python to record (default `python3`); `MOVIOLA_RECORDER` the
 //! extension built for it (default: beside the binary, where `cargo build` puts it).
 
+mod api;
 mod bad_input;
 mod children;
 mod coverage;
