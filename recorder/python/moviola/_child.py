@@ -249,9 +249,10 @@ class Session:
             if request["mode"] == "interact":
                 return self.interact(text)
             try:
-                if request["mode"] == "expression":
+                if request["mode"] in ("expression", "truth"):
                     compiled = compile(text.strip(), _SOURCE, "eval")
-                    return self.told(eval(compiled, self.globals, self.names))
+                    value = eval(compiled, self.globals, self.names)
+                    return self.told(bool(value) if request["mode"] == "truth" else value)
                 compiled = self.statement(text, request["mode"] == "more")
                 if compiled is None:
                     return {"kind": "more"}

@@ -7,6 +7,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub(super) enum Node {
     Const(Val),
+    /// What this evaluator cannot do, and why.
+    Refused(Arc<str>),
     Name(Arc<str>),
     Attr(Box<Node>, Arc<str>),
     Item(Box<Node>, Box<Node>),

@@ -93,6 +93,19 @@ impl Expression {
         Ok(Self { root: Arc::new(syntax::parse(source)?) })
     }
 
+    /// Parses what may be beyond this evaluator: then evaluating it says so.
+    ///
+    /// # Errors
+    /// `SyntaxError`.
+    pub fn parse_any(source: &str) -> Result<Self, EvalError> {
+        match Self::parse(source) {
+            Err(EvalError::Unsupported(why)) => {
+                Ok(Self { root: Arc::new(ast::Node::Refused(why.into())) })
+            }
+            parsed => parsed,
+        }
+    }
+
     /// Evaluates.
     ///
     /// # Errors

@@ -128,6 +128,7 @@ impl<'s> Eval<'s> {
         self.step(1)?;
         Ok(match node {
             Node::Const(value) => value.clone(),
+            Node::Refused(why) => return unsupported(&**why),
             Node::Name(name) => self.name(name)?,
             Node::Attr(value, name) => {
                 let value = self.node(value)?;

@@ -416,7 +416,7 @@ impl Engine {
 
 /// A condition with its parsed form; `None` after an error.
 fn parsed(condition: &str, out: &mut Output) -> Option<(String, Expression)> {
-    match Expression::parse(condition) {
+    match Expression::parse_any(condition) {
         Ok(parsed) => Some((condition.to_owned(), parsed)),
         Err(EvalError::Python { class, message }) => {
             out.error(format!("Invalid condition {condition}: {class}: {message}"));

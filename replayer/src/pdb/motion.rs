@@ -1,11 +1,14 @@
 //! Commands that move: the verbs of pdb, their backward twins, goto.
 
+use super::python::truth;
 use super::watch::Reached;
 use super::world::{FrameScope, Here};
 use super::{Engine, Output};
 use crate::eval::EvalError;
+use crate::python::Python;
 use crate::timeline::{Breakpoint, Hit, Selected, Timeline, Verb, Verdict};
 use moviola_format::read::TraceError;
+use std::cell::RefCell;
 
 type Moved = Result<bool, TraceError>;
 
@@ -243,25 +246,36 @@ impl Engine {
     }
 
     fn next_hit(&mut self, from: u64, until: u64) -> Result<Option<Hit>, TraceError> {
-        let time = &self.time;
-        let mut judge = |breakpoint: &Breakpoint, stop| judge(time, breakpoint, stop);
+        let (time, python) = (&self.time, &self.python);
+        let mut judge = |breakpoint: &Breakpoint, stop| judge(time, python, breakpoint, stop);
         time.next_hit(&mut self.breaks, from, until, &mut judge)
     }
 
     fn previous_hit(&mut self, before: u64, least: u64) -> Result<Option<Hit>, TraceError> {
-        let time = &self.time;
-        let mut judge = |breakpoint: &Breakpoint, stop| judge(time, breakpoint, stop);
+        let (time, python) = (&self.time, &self.python);
+        let mut judge = |breakpoint: &Breakpoint, stop| judge(time, python, breakpoint, stop);
         time.previous_hit(&mut self.breaks, before, least, &mut judge)
     }
 }
 
 /// What a breakpoint's condition says at a stop.
-fn judge(time: &Timeline, breakpoint: &Breakpoint, stop: u64) -> Result<Verdict, TraceError> {
+fn judge(
+    time: &Timeline,
+    python: &RefCell<Python>,
+    breakpoint: &Breakpoint,
+    stop: u64,
+) -> Result<Verdict, TraceError> {
     let Some((text, condition)) = &breakpoint.condition else { return Ok(Verdict::True) };
     let Some(moment) = time.innermost(stop)? else { return Ok(Verdict::False) };
     let Some(level) = moment.stack.last() else { return Ok(Verdict::False) };
     let scope = FrameScope::new(Here::new(time, stop), &moment, level);
     let value = condition.evaluate(&scope).and_then(|value| value.is_true(&scope));
+    let value = match value {
+        Err(EvalError::Unsupported(_)) if python.borrow().is_allowed() => {
+            truth(time, python, &scope, stop, text)
+        }
+        told => told,
+    };
     Ok(match value {
         Ok(true) => Verdict::True,
         Ok(false) => Verdict::False,

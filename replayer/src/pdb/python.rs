@@ -1,12 +1,15 @@
 //! What only a Python can evaluate: lambdas, functions of the standard library that only compute, statements, `interact`.
 
 use super::input::Asking;
+use super::world::{FrameScope, Here};
 use super::{Engine, Output};
 use crate::eval::{self, EvalError, Evaluated, Input};
 use crate::python::{Python, Said};
 use crate::serve::{Answers, stops, wire};
+use crate::timeline::Timeline;
 use moviola_format::read::TraceError;
 use serde_json::Value as Json;
+use std::cell::RefCell;
 use std::fmt::Write as _;
 
 /// What front ends send at the end of the input.
@@ -17,6 +20,8 @@ const END: &str = "EOF";
 pub(super) enum Mode {
     /// An expression, for its value.
     Expression,
+    /// An expression, for its truth.
+    Truth,
     /// A statement; the values of expression statements are shown.
     Statement,
     /// The lines of a statement so far.
@@ -129,7 +134,7 @@ impl Engine {
                 }
                 Said::Shows(shown) => {
                     flush(&mut printed, out);
-                    if let Ok(Done::Told(told)) = self.done(shown) {
+                    if let Ok(Done::Told(told)) = done_of(shown) {
                         self.say_told(&told, out);
                     }
                     String::new()
@@ -159,26 +164,13 @@ impl Engine {
             ));
         }
         let done = message.get("done").cloned().unwrap_or(Json::Null);
-        self.done(&done)
+        done_of(&done)
     }
 
     fn request(&mut self, text: &str, mode: Mode) -> Result<String, EvalError> {
         let frame = self.stack.get(self.level).map_or(u64::MAX, |level| level.frame.activation);
-        let mode = match mode {
-            Mode::Expression => "expression",
-            Mode::Statement => "statement",
-            Mode::More => "more",
-            Mode::Interact => "interact",
-        };
-        let mut out =
-            format!("{{\"do\":\"run\",\"mode\":\"{mode}\",\"at\":{},\"text\":", self.moment.stop);
-        wire::string(&mut out, text);
         let scope = self.scope().ok_or_else(|| EvalError::Unknown("no frame".to_owned()))?;
-        let level = self.stack.get(self.level);
-        let code = level.and_then(|level| self.time.code(level.frame.code));
-        let is_module = code.is_some_and(|code| code.name == "<module>");
-        let _ = write!(out, ",\"module\":{is_module},\"locals\":");
-        stops::locals(&mut out, &scope, &self.here());
+        let mut out = request(&self.time, &scope, self.moment.stop, mode, text);
         drop(scope);
         self.tell_variables(&mut out);
         let mut scratch = std::mem::take(&mut self.scratch);
@@ -186,38 +178,6 @@ impl Engine {
         self.scratch = scratch;
         out.push('}');
         Ok(out)
-    }
-
-    /// What the Python that evaluates says a run came to.
-    fn done(&self, done: &Json) -> Result<Done, EvalError> {
-        if let Some(error) = done.get("error") {
-            let said = error.get(1).map_or_else(String::new, words);
-            return Err(match error.get(0).and_then(Json::as_str) {
-                Some("unknown") => EvalError::Unknown(said),
-                Some("raised") => match said.split_once(": ") {
-                    Some((class, message)) => {
-                        EvalError::Python { class: class.to_owned(), message: message.to_owned() }
-                    }
-                    None => EvalError::Python { class: said, message: String::new() },
-                },
-                _ => EvalError::Unsupported(said),
-            });
-        }
-        let part = |key: &str| done.get(key).map_or_else(String::new, words);
-        match done.get("kind").and_then(Json::as_str) {
-            Some("value") => {
-                let value = done.get("value").unwrap_or(&Json::Null);
-                let value = wire::parse(value).map_err(EvalError::Unsupported)?;
-                Ok(Done::Told(Told::Value(Evaluated::made(value))))
-            }
-            Some("text") => Ok(Done::Told(Told::Text(Words {
-                text: part("text"),
-                pretty: part("pretty"),
-                what: part("what"),
-            }))),
-            Some("more") => Ok(Done::More),
-            _ => Ok(Done::Quiet),
-        }
     }
 
     /// Another line of a statement.
@@ -268,6 +228,79 @@ impl Engine {
             Err(error) => out.say(error.to_string()),
         }
         self.interaction.clear();
+    }
+}
+
+/// Whether a condition is true at a stop, told by a Python.
+pub(super) fn truth(
+    time: &Timeline,
+    python: &RefCell<Python>,
+    scope: &FrameScope<'_>,
+    stop: u64,
+    text: &str,
+) -> Result<bool, EvalError> {
+    let mut out = request(time, scope, stop, Mode::Truth, text);
+    // It sees nothing that the user has made.
+    out.push_str(",\"frame\":null,\"made\":[],\"deleted\":[],\"variables\":[],\"held\":[]}");
+    let answers = Answers::in_frame(time, scope);
+    let answer = |said: &Said<'_>| match said {
+        Said::Asks(request) => answers.answer(request),
+        Said::Out(_) | Said::Shows(_) => String::new(),
+    };
+    let message = python.borrow_mut().run(&out, time.minor(), time.interrupt(), answer);
+    let message = message.map_err(EvalError::Unsupported)?;
+    match done_of(message.get("done").unwrap_or(&Json::Null))? {
+        Done::Told(Told::Value(value)) => Ok(matches!(value.value(), eval::Val::Bool(true))),
+        _ => Err(EvalError::Unsupported("it has no truth".to_owned())),
+    }
+}
+
+/// The beginning of a request: what is to be run, and where.
+fn request(time: &Timeline, scope: &FrameScope<'_>, stop: u64, mode: Mode, text: &str) -> String {
+    let mode = match mode {
+        Mode::Expression => "expression",
+        Mode::Truth => "truth",
+        Mode::Statement => "statement",
+        Mode::More => "more",
+        Mode::Interact => "interact",
+    };
+    let mut out = format!("{{\"do\":\"run\",\"mode\":\"{mode}\",\"at\":{stop},\"text\":");
+    wire::string(&mut out, text);
+    let is_module = scope.code().is_some_and(|code| code.name == "<module>");
+    let _ = write!(out, ",\"module\":{is_module},\"locals\":");
+    stops::locals(&mut out, scope, &Here::new(time, stop));
+    out
+}
+
+/// What the Python that evaluates says a run came to.
+fn done_of(done: &Json) -> Result<Done, EvalError> {
+    if let Some(error) = done.get("error") {
+        let said = error.get(1).map_or_else(String::new, words);
+        return Err(match error.get(0).and_then(Json::as_str) {
+            Some("unknown") => EvalError::Unknown(said),
+            Some("raised") => match said.split_once(": ") {
+                Some((class, message)) => {
+                    EvalError::Python { class: class.to_owned(), message: message.to_owned() }
+                }
+                None => EvalError::Python { class: said, message: String::new() },
+            },
+            _ => EvalError::Unsupported(said),
+        });
+    }
+    let part = |key: &str| done.get(key).map_or_else(String::new, words);
+    match done.get("kind").and_then(Json::as_str) {
+        Some("value") => {
+            let value = done.get("value").unwrap_or(&Json::Null);
+            let value = wire::parse(value).map_err(EvalError::Unsupported)?;
+            Ok(Done::Told(Told::Value(Evaluated::made(value))))
+        }
+        Some("text") => Ok(Done::Told(Told::Text(Words {
+            text: part("text"),
+            pretty: part("pretty"),
+            what: part("what"),
+        }))),
+        Some("more") => Ok(Done::More),
+        _ => Ok(Done::Quiet),
     }
 }
 

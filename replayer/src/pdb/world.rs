@@ -7,7 +7,7 @@ use crate::show::{Objects, Unavailable, known};
 use crate::timeline::{Level, Moment, Timeline};
 use crate::variables::{locals, namespace};
 use moviola_format::event::Kind;
-use moviola_format::read::{Items, ObjectState, OwnedValue, Slice, Status, TraceError};
+use moviola_format::read::{CodeInfo, Items, ObjectState, OwnedValue, Slice, Status, TraceError};
 use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::Arc;
@@ -122,6 +122,11 @@ impl<'t> FrameScope<'t> {
             _ => None,
         });
         held.collect()
+    }
+
+    /// The frame's code object.
+    pub fn code(&self) -> Option<&CodeInfo> {
+        self.here.time.code(self.level.frame.code)
     }
 
     /// The dict of the module's globals.
