@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""Replays the sessions of CPython's own test_pdb, and compares the text with the one that its doctests expect.
+
+pdb_parity.py --python 3.12=EXE --moviola BIN --recorder DIR --cache DIR [--show NAME] [--json FILE] [NAMES]
+
+The doctests of the interpreter's test.test_pdb are data: the program, the lines of input, the expected text, the option flags. The
+program is recorded with a pdb that does not stop (lib/doctest_run.py), and the input is given to `moviola replay` where pdb stops
+first. doctest's own OutputChecker compares. NORMALISED says what is done to either text before, and why; pdb_parity.toml has the
+doctests that a recording cannot answer, each with the reason. A doctest that is listed and passes is a failure, too.
+"""
+import argparse
+import ast
+import difflib
+import doctest
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+RUNNER = os.path.join(HERE, "lib", "doctest_run.py")
+SECONDS = 60
+# Calls of set_trace that are looked for; no doctest has more.
+STOPS = 8
+
+PROMPTS = ("(Pdb) ", "(com) ", "Clear all breaks? ")
+
+# What is done to the texts: (name, what, why). The functions that do it are `typed`, `our_text` and `transcript`.
+NORMALISED = [
+    ("echo", "each prompt of the replay is followed by the line of input", "the input of a doctest echoes itself"),
+    ("output", "what the program printed after a line of input in a live session stands behind that line", "a replay does not print it again; a live session with the same input tells where it belongs"),
+    ("files", "the directory is taken out of the names of the examples, and put in where the input has one", "the text of a file is recorded, that of a name in angle brackets is not; so each example lies in a file"),
+    ("end", "the text from `The program finished` on, and input behind it, is left out", "a doctest goes on to its next example, a recording stays at its end"),
+    ("banner", "`Uncaught exception. Entering post mortem debugging` is left out", "a doctest calls pdb._post_mortem in a handler; its recording ends with the exception, so that there is a session of it"),
+]
+END = "The program finished: this is the end of the recording\n"
+BANNER = "Uncaught exception. Entering post mortem debugging\n"
+
+
+class Session:
+    """One doctest: its examples, and the one that has the input."""
+
+    def __init__(self, test, work):
+        self.name = test.name.rpartition(".")[2]
+        self.work = os.path.join(work, self.name)
+        self.examples = [{"file": os.path.join(self.work, "<doctest %s[%d]>" % (test.name, i)), "source": e.source} for i, e in enumerate(test.examples)]
+        self.post_mortem = any("_post_mortem(" in e.source for e in test.examples)
+        inputs = [(given(e.source), e) for e in test.examples if "PdbTestInput(" in e.source]
+        self.input, self.example = inputs[0]
+        self.problem = None
+        if len(inputs) != 1:
+            self.problem = "%d sessions" % len(inputs)
+        elif self.input is None:
+            self.problem = "the input is no list of texts"
+        self.flags = 0
+        for flag, on in self.example.options.items():
+            self.flags = self.flags | flag if on else self.flags & ~flag
+
+    def stopping_lines(self):
+        """(file, line) of each call of set_trace."""
+        for e in self.examples:
+            for node in ast.walk(ast.parse(e["source"])):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "set_trace":
+                    yield e["file"], node.func.end_lineno
+
+
+def given(source):
+    """The lines of input in `with PdbTestInput([...]):`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.withitem) and isinstance(node.context_expr, ast.Call) and node.context_expr.args:
+            try:
+                return ast.literal_eval(node.context_expr.args[0])
+            except ValueError:
+                return None
+    return None
+
+
+def run(cmd, stdin="", env=None, cwd=None):
+    kept = {k: os.environ[k] for k in ("HOME", "LD_LIBRARY_PATH", "PATH", "TMPDIR") if k in os.environ}
+    kept.update(PYTHONDONTWRITEBYTECODE="1", PYTHONUTF8="1", TERM="dumb", LC_ALL="C.UTF-8", **(env or {}))
+    p = subprocess.run(cmd, input=stdin.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=kept, cwd=cwd, timeout=SECONDS)
+    return p.returncode, p.stdout.decode("utf-8", "backslashreplace"), p.stderr.decode("utf-8", "backslashreplace")
+
+
+def typed(session, line):
+    """NORMALISED files: a line of input with the names of the files that the examples are in."""
+    for e in session.examples:
+        line = line.replace(os.path.basename(e["file"]), e["file"])
+    return line
+
+
+def our_text(session, text):
+    """NORMALISED files and banner."""
+    return text.replace(session.work + os.sep, "").replace(BANNER, "")
+
+
+def transcript(lines, text, program):
+    """NORMALISED echo, output and end: what a terminal would have shown."""
+    out, count, ended = [program[0]], 0, False
+    for line in text.splitlines(True):
+        while prompt := next((p for p in PROMPTS if line.startswith(p)), None):
+            if ended or count == len(lines):
+                return "".join(out)
+            out.append(prompt + lines[count] + "\n")
+            count += 1
+            out.append(program[count] if count < len(program) else "")
+            line = line[len(prompt):]
+        ended = ended or line == END
+        if not ended:
+            out.append(line)
+    return "".join(out)
+
+
+def first_stop(session, a, trace):
+    """The position at which pdb stops first, and the lines at which it stops again: [] if nowhere."""
+    if session.post_mortem:
+        return None, []
+    breaks = ["break %s:%d" % place for place in session.stopping_lines()]
+    # Up to 3.12, set_trace stops at what comes next in the frame.
+    after = [] if a.minor >= 13 else ["step"]
+    moves = ["continue", *after, "goto", "p 'goto'"] * STOPS
+    text = run([a.moviola, "replay", "--at", "start", trace], "\n".join(breaks + moves + ["q"]))[1]
+    stops, again = [], []
+    for part in text.split("(Pdb) 'goto'\n")[:-1]:
+        if END in part:
+            break
+        at = re.findall(r"^\(Pdb\) @(\d+)$", part, re.M)
+        place = re.findall(r"> (.*)\((\d+)\)", part)
+        if at and place:
+            stops.append("@" + at[-1])
+            again.append(place[-1])
+    return (stops[0] if stops else ""), again[1:]
+
+
+def one(session, a):
+    """-> row."""
+    row = {"name": session.name, "problem": session.problem, "diff": ""}
+    if row["problem"]:
+        return row
+    os.makedirs(session.work, exist_ok=True)
+    spec = os.path.join(session.work, "spec.json")
+    trace = os.path.join(session.work, "t.moviola")
+    for e in session.examples:
+        with open(e["file"], "w") as f:
+            f.write(e["source"])
+    with open(spec, "w") as f:
+        json.dump({"examples": session.examples, "post_mortem": session.post_mortem}, f)
+    lived = os.path.join(session.work, "live.json")
+    code, _, err = run([a.exe, RUNNER, "--live", spec, lived], cwd=session.work)
+    if code != 0:
+        return dict(row, problem="no live session: " + err[-300:])
+    with open(lived) as f:
+        program = json.load(f)["program"]
+    if os.path.exists(trace):
+        os.remove(trace)
+    code, _, err = run([a.moviola, "record", "-o", trace, "--python", a.exe, RUNNER, spec], env={"MOVIOLA_RECORDER": a.recorder}, cwd=session.work)
+    if code != (1 if session.post_mortem else 0):
+        return dict(row, problem="the program fails: " + err[-300:])
+    at, again = first_stop(session, a, trace)
+    if at == "":
+        return dict(row, problem="set_trace is not called")
+    lines = [typed(session, line) for line in session.input]
+    own = any(re.match(r"\s*t?b(reak)?\b|cl(ear)?\b", line) for line in lines)
+    if again and own:
+        return dict(row, problem="breakpoints and a second set_trace")
+    cmd = [a.moviola, "replay", *(["--at", at] if at else []), *("-x=break %s:%s" % place for place in dict.fromkeys(again)), trace]
+    if again:
+        # What setting them prints, and the stop behind it.
+        cmd = cmd
+    code, text, err = run(cmd, "".join(line + "\n" for line in lines))
+    if code != 0:
+        return dict(row, problem="replay fails: " + err[-300:])
+    got = our_text(session, transcript(session.input, text, program))
+    if again:
+        got = re.sub(r"\A(Breakpoint \d+ at .*\n)+", "", got)
+    checker = doctest.OutputChecker()
+    if not checker.check_output(session.example.want, got, session.flags):
+        row["problem"] = "differs"
+        row["diff"] = "\n".join(difflib.unified_diff(session.example.want.splitlines(), got.splitlines(), "expected", "moviola", lineterm="", n=30))
+    return row
+
+
+def excluded(version):
+    with open(os.path.join(HERE, "pdb_parity.toml"), "rb") as f:
+        found = tomllib.load(f).get("excluded", [])
+    return {r["doctest"]: r["reason"] for r in found if version in r.get("python", [version])}
+
+
+def sessions(work):
+    import test.test_pdb
+
+    found = doctest.DocTestFinder().find(test.test_pdb)
+    return [Session(t, work) for t in found if t.examples and any("PdbTestInput(" in e.source for e in t.examples)]
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--python", required=True, help="VERSION=EXE")
+    p.add_argument("--moviola", required=True)
+    p.add_argument("--recorder", required=True)
+    p.add_argument("--cache", required=True)
+    p.add_argument("--json")
+    p.add_argument("--show", action="append", default=[], metavar="NAME", help="how the text differs")
+    p.add_argument("--jobs", type=int, default=2)
+    p.add_argument("names", nargs="*")
+    a = p.parse_args()
+    version, a.exe = a.python.split("=", 1)
+    a.minor = int(version.split(".")[1])
+    names = a.names + a.show
+    todo = [s for s in sessions(os.path.join(os.path.abspath(a.cache), "pdb")) if not names or any(n in s.name for n in names)]
+    if not todo:
+        sys.exit("no such doctest in test_pdb: " + " ".join(names))
+    with ThreadPoolExecutor(a.jobs) as pool:
+        rows = list(pool.map(lambda s: one(s, a), todo))
+    left_out = excluded(version)
+    for name in sorted(set(left_out) - {s.name for s in todo} if not names else ()):
+        rows.append({"name": name, "problem": "pdb_parity.toml names it, test_pdb does not", "diff": "", "bad": True})
+    for row in rows:
+        row["excluded"] = left_out.get(row["name"])
+        if row["excluded"] is None:
+            row["bad"] = row["problem"] is not None
+        elif row["problem"] is None:
+            row.update(bad=True, problem="passes: remove it from pdb_parity.toml")
+        else:
+            row.setdefault("bad", False)
+    for row in rows:
+        if row["bad"]:
+            print("FAIL %s: %s" % (row["name"], row["problem"]))
+        if row["diff"] and any(n in row["name"] for n in a.show):
+            print(row["diff"])
+    bad = [r["name"] for r in rows if r["bad"]]
+    good = [r for r in rows if not r["bad"] and not r["excluded"]]
+    out = [r for r in rows if not r["bad"] and r["excluded"]]
+    print("%s: %d of %d doctests pass, %d excluded, %d fail%s" % (version, len(good), len(rows), len(out), len(bad), ": " + " ".join(bad) if bad else ""))
+    if a.json:
+        with open(a.json, "w") as f:
+            json.dump({"python": version, "rows": rows}, f)
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()
