@@ -21,23 +21,28 @@ import tomllib
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-RUNNER = os.path.join(HERE, "lib", "doctest_run.py")
+PROGRAM = os.path.join(HERE, "lib", "doctest_run.py")
 SECONDS = 60
 # Calls of set_trace that are looked for; no doctest has more.
 STOPS = 8
 
 PROMPTS = ("(Pdb) ", "(com) ", "Clear all breaks? ")
 
-# What is done to the texts: (name, what, why). The functions that do it are `typed`, `our_text` and `transcript`.
+# What is done to the texts: (name, what, why). The functions that do it name the row.
 NORMALISED = [
     ("echo", "each prompt of the replay is followed by the line of input", "the input of a doctest echoes itself"),
     ("output", "what the program printed after a line of input in a live session stands behind that line", "a replay does not print it again; a live session with the same input tells where it belongs"),
     ("files", "the directory is taken out of the names of the examples, and put in where the input has one", "the text of a file is recorded, that of a name in angle brackets is not; so each example lies in a file"),
     ("end", "the text from `The program finished` on, and input behind it, is left out", "a doctest goes on to its next example, a recording stays at its end"),
-    ("banner", "`Uncaught exception. Entering post mortem debugging` is left out", "a doctest calls pdb._post_mortem in a handler; its recording ends with the exception, so that there is a session of it"),
+    ("crash", "`Uncaught exception. Entering post mortem debugging` and the exception behind it are left out", "a doctest calls pdb._post_mortem in a handler; its recording ends with the exception, so that there is a session of it"),
+    ("hits", "lines with the hits of a breakpoint are left out", "they are a function of the position here; pdb counts what has happened since the breakpoint was set"),
+    ("runner", "entries of the stack that stand in the runner or in bdb and pdb are left out when the text is held against a live session", "the live session has its debugger on the stack, and another line of the runner"),
+    ("addresses", "addresses are left out when the text is held against a live session", "they differ from run to run"),
 ]
 END = "The program finished: this is the end of the recording\n"
-BANNER = "Uncaught exception. Entering post mortem debugging\n"
+CRASH = re.compile(r"^Uncaught exception\. Entering post mortem debugging\n.*\n", re.M)
+HITS = re.compile(r"^\t(breakpoint already hit \d+ times?|hit \d+ of \d+ in the recording)\n", re.M)
+RUNNER = re.compile(r"^  [^\n]*/(doctest_run|bdb|pdb)\.py\(\d+\)[^\n]*\n-> [^\n]*\n", re.M)
 
 
 class Session:
@@ -93,8 +98,13 @@ def typed(session, line):
 
 
 def our_text(session, text):
-    """NORMALISED files and banner."""
-    return text.replace(session.work + os.sep, "").replace(BANNER, "")
+    """NORMALISED files, crash and hits."""
+    return HITS.sub("", CRASH.sub("", text.replace(session.work + os.sep, "")))
+
+
+def alike(text):
+    """NORMALISED hits, runner and addresses: a text to hold against that of a live session."""
+    return re.sub(r" at 0x[0-9a-f]+", "", RUNNER.sub("", HITS.sub("", text)))
 
 
 def transcript(lines, text, program):
@@ -149,14 +159,18 @@ def one(session, a):
     with open(spec, "w") as f:
         json.dump({"examples": session.examples, "post_mortem": session.post_mortem}, f)
     lived = os.path.join(session.work, "live.json")
-    code, _, err = run([a.exe, RUNNER, "--live", spec, lived], cwd=session.work)
+    code, _, err = run([a.exe, PROGRAM, "--live", spec, lived], cwd=session.work)
     if code != 0:
         return dict(row, problem="no live session: " + err[-300:])
     with open(lived) as f:
-        program = json.load(f)["program"]
+        live = json.load(f)
+    checker = doctest.OutputChecker()
+    want = session.example.want
+    if not checker.check_output(want, live["all"], session.flags):
+        return dict(row, problem="a live session is not as expected", diff=difference(want, live["all"], "live"))
     if os.path.exists(trace):
         os.remove(trace)
-    code, _, err = run([a.moviola, "record", "-o", trace, "--python", a.exe, RUNNER, spec], env={"MOVIOLA_RECORDER": a.recorder}, cwd=session.work)
+    code, _, err = run([a.moviola, "record", "-o", trace, "--python", a.exe, PROGRAM, spec], env={"MOVIOLA_RECORDER": a.recorder}, cwd=session.work)
     if code != (1 if session.post_mortem else 0):
         return dict(row, problem="the program fails: " + err[-300:])
     at, again = first_stop(session, a, trace)
@@ -166,21 +180,23 @@ def one(session, a):
     own = any(re.match(r"\s*t?b(reak)?\b|cl(ear)?\b", line) for line in lines)
     if again and own:
         return dict(row, problem="breakpoints and a second set_trace")
-    cmd = [a.moviola, "replay", *(["--at", at] if at else []), *("-x=break %s:%s" % place for place in dict.fromkeys(again)), trace]
-    if again:
-        # What setting them prints, and the stop behind it.
-        cmd = cmd
-    code, text, err = run(cmd, "".join(line + "\n" for line in lines))
+    places = ["-x=break %s:%s" % place for place in dict.fromkeys(again)]
+    code, text, err = run([a.moviola, "replay", *(["--at", at] if at else []), *places, trace], "".join(line + "\n" for line in lines))
     if code != 0:
         return dict(row, problem="replay fails: " + err[-300:])
-    got = our_text(session, transcript(session.input, text, program))
-    if again:
+    got = our_text(session, transcript(session.input, text, live["program"]))
+    if places:
+        # What setting them said.
         got = re.sub(r"\A(Breakpoint \d+ at .*\n)+", "", got)
-    checker = doctest.OutputChecker()
-    if not checker.check_output(session.example.want, got, session.flags):
-        row["problem"] = "differs"
-        row["diff"] = "\n".join(difflib.unified_diff(session.example.want.splitlines(), got.splitlines(), "expected", "moviola", lineterm="", n=30))
+    if not checker.check_output(want, got, session.flags):
+        return dict(row, problem="differs", diff=difference(want, got, "moviola"))
+    if alike(live["all"]) != alike(got):
+        return dict(row, problem="differs from a live session", diff=difference(alike(live["all"]), alike(got), "moviola"))
     return row
+
+
+def difference(want, got, whose):
+    return "\n".join(difflib.unified_diff(want.splitlines(), got.splitlines(), "expected", whose, lineterm="", n=30))
 
 
 def excluded(version):

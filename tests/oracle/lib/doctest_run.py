@@ -1,12 +1,13 @@
 """Runs the examples of one doctest of test_pdb, as `doctest` would: in order, in one namespace, under their names.
 
 doctest_run.py SPEC               pdb.Pdb is inert: nothing stops. This is what is recorded.
-doctest_run.py --live SPEC OUT    with pdb as it is; OUT gets what the program printed after each line of input, and what pdb did
+doctest_run.py --live SPEC OUT    with pdb as it is; OUT gets what was printed, and what of it by the program
 
 SPEC: {"examples": [{"file": name of the code, "source": text}], "post_mortem": whether the session is one of a caught exception}
 """
 import ast
 import json
+import os
 import sys
 
 import test.test_pdb as tested
@@ -46,53 +47,56 @@ def run(spec):
         exec(compile(tree, example["file"], "single", 0, True), namespace)
 
 
-class Live:
-    """Standard streams of a live session: what the program prints is kept apart from what pdb prints."""
+class Session:
+    """What a live session prints; what comes from the program is kept apart, too."""
 
     def __init__(self):
         # By line of input: what came before the first, after the first, ...
-        self.program, self.pdb = [""], [""]
+        self.program = [""]
+        self.all = ""
 
-    def input_class(live):
-        class Input:
-            def __init__(self, lines):
-                self.lines = list(lines)
 
-            def readline(self):
-                line = self.lines.pop(0)
-                live.program.append("")
-                live.pdb.append("")
-                return line + "\n"
+class FakeInput:
+    """Gives the lines of input, and shows them, as the class of this name in test_pdb does."""
 
-        return Input
+    def __init__(self, session, lines):
+        self.session, self.lines = session, list(lines)
+
+    def readline(self):
+        line = self.lines.pop(0) + "\n"
+        self.session.program.append("")
+        self.session.all += line
+        return line
 
 
 class Stream:
     encoding = "utf-8"
 
-    def __init__(self, kept):
-        self.kept = kept
+    def __init__(self, session, of_program):
+        self.session, self.of_program = session, of_program
 
     def write(self, text):
-        self.kept[-1] += text
+        self.session.all += text
+        if self.of_program:
+            self.session.program[-1] += text
 
     def flush(self):
         pass
 
 
-def live(spec, out):
-    import bdb
+def live(spec):
+    import functools
     import linecache
     import pdb
 
-    session = Live()
+    session = Session()
     for name in ("_FakeInput", "FakeInput"):
         if hasattr(tested, name):
-            setattr(tested, name, session.input_class())
-    to_pdb = Stream(session.pdb)
+            setattr(tested, name, functools.partial(FakeInput, session))
+    to_pdb = Stream(session, False)
     plain = pdb.Pdb.__init__
 
-    def __init__(self, *args, **kwargs):
+    def begin(self, *args, **kwargs):
         plain(self, *args, **kwargs)
         self.use_rawinput, self.stdin, self.stdout = 0, sys.stdin, to_pdb
 
@@ -100,27 +104,29 @@ def live(spec, out):
         to_pdb.write(prompt)
         return sys.stdin.readline().rstrip("\n")
 
-    pdb.Pdb.__init__, pdb.input = __init__, asked
+    pdb.Pdb.__init__, pdb.input = begin, asked
     for example in spec["examples"]:
+        example["file"] = os.path.basename(example["file"])
         lines = example["source"].splitlines(True)
         linecache.cache[example["file"]] = (len(example["source"]), None, lines, example["file"])
+    spec["post_mortem"] = False
     kept, error = sys.stdout, None
-    sys.stdout = Stream(session.program)
+    sys.stdout = Stream(session, True)
     try:
-        run(dict(spec, post_mortem=False))
+        run(spec)
     except BaseException as e:
         error = "%s: %s" % (type(e).__name__, e)
     sys.settrace(None)
     sys.stdout = kept
-    bdb.Breakpoint.clearBreakpoints()
-    with open(out, "w") as f:
-        json.dump({"program": session.program, "pdb": session.pdb, "error": error}, f)
+    return {"program": session.program, "all": session.all, "error": error}
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--live":
         with open(sys.argv[2]) as f:
-            live(json.load(f), sys.argv[3])
+            session = live(json.load(f))
+        with open(sys.argv[3], "w") as f:
+            json.dump(session, f)
     else:
         inert()
         with open(sys.argv[1]) as f:
