@@ -130,6 +130,9 @@ impl Engine {
         files.dedup();
         let with_suffix = if name.ends_with(".py") || name.starts_with('<') {
             name.to_owned()
+        } else if self.time.minor() >= 13 {
+            // A module's name is one of a file since 3.13.
+            format!("{}.py", name.replace('.', "/"))
         } else {
             format!("{name}.py")
         };

@@ -99,7 +99,8 @@ impl Engine {
     /// `unt(il) [lineno]`.
     pub(super) fn do_until(&mut self, argument: &str, out: &mut Output) -> Moved {
         let Some(line) = line_argument(argument, out) else { return Ok(false) };
-        if line.is_some_and(|line| line <= self.current_line()) {
+        let current = self.current_line()?;
+        if line.is_some_and(|line| line <= current) {
             out.error("\"until\" line number is smaller than current line number");
             return Ok(false);
         }
@@ -109,7 +110,8 @@ impl Engine {
     /// `ru [lineno]`.
     pub(super) fn do_reverse_until(&mut self, argument: &str, out: &mut Output) -> Moved {
         let Some(line) = line_argument(argument, out) else { return Ok(false) };
-        if line.is_some_and(|line| line >= self.current_line()) {
+        let current = self.current_line()?;
+        if line.is_some_and(|line| line >= current) {
             out.error("\"reverse-until\" line number is larger than current line number");
             return Ok(false);
         }
