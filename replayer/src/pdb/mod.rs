@@ -263,7 +263,8 @@ impl Engine {
                 self.visited.leave(self.moment.stop);
             }
             self.moment = moment;
-            self.dropped.extend(self.scratch.forget());
+            let globals = self.stack.get(self.level).and_then(|level| self.globals_of(level));
+            self.dropped.extend(self.scratch.forget(globals));
             self.in_chain = self.crash == Some(stop);
             self.chain_index = None;
             self.settle()?;

@@ -3,6 +3,7 @@
 
 use super::{Engine, Output};
 use crate::eval::{Change, EvalError, Evaluated, Val};
+use crate::timeline::Level;
 
 /// The name that pdb gives the dict of convenience variables.
 const VARIABLES: &str = "__pdb_convenience_variables";
@@ -13,7 +14,16 @@ pub(super) struct Scratch {
     /// Of the frame with this activation.
     frame: u64,
     locals: Vec<(String, Option<Val>)>,
-    variables: Vec<(String, Val)>,
+    variables: Vec<Variable>,
+}
+
+/// A convenience variable: pdb keeps them in a module's globals.
+#[derive(Debug, Clone)]
+struct Variable {
+    name: String,
+    value: Val,
+    /// The globals of the frame that was selected.
+    globals: Option<u64>,
 }
 
 impl Scratch {
@@ -26,6 +36,10 @@ impl Scratch {
         found.map(|(_, value)| value.clone())
     }
 
+    fn unset(&mut self, variable: &str, globals: Option<u64>) {
+        self.variables.retain(|known| known.name != variable || known.globals != globals);
+    }
+
     fn set(&mut self, frame: u64, name: &str, value: Option<Val>) {
         if self.frame != frame {
             self.locals.clear();
@@ -35,36 +49,60 @@ impl Scratch {
         self.locals.push((name.to_owned(), value));
     }
 
-    /// Forgets what hides recorded variables, and gives the names.
-    pub fn forget(&mut self) -> Vec<String> {
+    /// The session moves away from a frame with these globals: forgets its convenience variables and what
+    /// hides recorded variables, and gives the names of the latter.
+    pub fn forget(&mut self, globals: Option<u64>) -> Vec<String> {
+        self.variables.retain(|variable| variable.globals != globals);
         std::mem::take(&mut self.locals).into_iter().map(|(name, _)| name).collect()
     }
 }
 
-/// The line with `$name` as pdb replaces it: outside of strings and comments; by 3.12, everywhere.
+/// Where in a line of Python a character stands.
+enum Part {
+    /// In code, of the line or of a replacement field, with the brackets that are open.
+    Code(u32),
+    /// In a string that this ends; whether it has replacement fields.
+    Text(&'static str, bool),
+    /// In the format specification of a replacement field.
+    Format,
+}
+
+/// The line with `$name` as pdb replaces it: outside of strings and comments, in the replacement fields
+/// of f-strings too; by 3.12, everywhere.
 pub(super) fn with_variables(line: &str, minor: u32) -> String {
+    const QUOTES: [&str; 4] = ["\"\"\"", "'''", "\"", "'"];
     let mut out = String::new();
     let mut rest = line;
-    let mut quote: Option<&str> = None;
+    let mut parts = vec![Part::Code(0)];
     while let Some(c) = rest.chars().next() {
         let mut taken = c.len_utf8();
-        match quote {
-            Some(end) if rest.starts_with(end) => {
+        let inner = parts.len() > 1;
+        match parts.last_mut() {
+            Some(Part::Text(end, _)) if rest.starts_with(*end) => {
                 taken = end.len();
-                quote = None;
+                parts.pop();
             }
-            Some(_) if c == '\\' => {
+            Some(Part::Text(..)) if c == '\\' => {
                 taken += rest[1..].chars().next().map_or(0, char::len_utf8);
             }
-            Some(_) => {}
-            None if c == '#' && minor != 12 => break,
-            None => {
-                let open = ["\"\"\"", "'''", "\"", "'"]
-                    .into_iter()
-                    .find(|q| minor != 12 && rest.starts_with(q));
-                if let Some(open) = open {
-                    taken = open.len();
-                    quote = Some(open);
+            Some(Part::Text(_, true)) if rest.starts_with("{{") => taken = 2,
+            Some(Part::Text(_, true) | Part::Format) if c == '{' => parts.push(Part::Code(0)),
+            Some(Part::Format) if c == '}' => {
+                parts.pop();
+            }
+            Some(Part::Text(..) | Part::Format) => {}
+            Some(Part::Code(0)) if inner && c == '}' => {
+                parts.pop();
+            }
+            Some(part @ Part::Code(0)) if inner && c == ':' => *part = Part::Format,
+            _ if c == '#' && minor != 12 => break,
+            Some(Part::Code(open)) => {
+                let quote = QUOTES.into_iter().find(|q| minor != 12 && rest.starts_with(q));
+                if let Some(quote) = quote {
+                    taken = quote.len();
+                    let before = out.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_');
+                    let fields = minor >= 12 && out[before.len()..].contains(['f', 'F']);
+                    parts.push(Part::Text(quote, fields));
                 } else if c == '$' {
                     let name = &rest[1..];
                     let end = name.find(|c: char| !c.is_alphanumeric() && c != '_');
@@ -74,8 +112,13 @@ pub(super) fn with_variables(line: &str, minor: u32) -> String {
                         rest = &rest[1 + name.len()..];
                         continue;
                     }
+                } else if matches!(c, '(' | '[' | '{') {
+                    *open += 1;
+                } else if matches!(c, ')' | ']' | '}') {
+                    *open = open.saturating_sub(1);
                 }
             }
+            None => {}
         }
         out.push_str(&rest[..taken]);
         rest = &rest[taken..];
@@ -85,10 +128,11 @@ pub(super) fn with_variables(line: &str, minor: u32) -> String {
 
 impl Engine {
     /// What stands for a name that pdb or the user has made.
-    pub(super) fn scratch_value(&self, name: &str, frame: u64) -> Option<Option<Val>> {
+    pub(super) fn scratch_value(&self, name: &str, level: &Level) -> Option<Option<Val>> {
         if name != VARIABLES {
-            return self.scratch.get(name, frame);
+            return self.scratch.get(name, level.frame.activation);
         }
+        let globals = self.globals_of(level);
         let no_frames = "a recording has no frame objects; see where, up, down, args";
         let mut named = vec![("_frame", Val::Unknown(no_frames.into()))];
         if let Some(value) = &self.moment.value {
@@ -97,9 +141,9 @@ impl Engine {
         } else if let Some(id) = self.crash_exception.filter(|_| self.in_chain) {
             named.push(("_exception", Val::Ref(id)));
         }
-        for (name, value) in &self.scratch.variables {
-            named.retain(|(known, _)| known != name);
-            named.push((name, value.clone()));
+        for variable in self.scratch.variables.iter().filter(|own| own.globals == globals) {
+            named.retain(|(known, _)| *known != variable.name);
+            named.push((&variable.name, variable.value.clone()));
         }
         let text = |text: &str| Val::Str(text.as_bytes().into());
         let pairs: Vec<(Val, Val)> =
@@ -107,11 +151,15 @@ impl Engine {
         Some(Some(Val::Dict(pairs.into())))
     }
 
+    /// The dict of the globals of a frame.
+    pub(super) fn globals_of(&self, level: &Level) -> Option<u64> {
+        self.time.code(level.frame.code).map(|code| code.globals)
+    }
+
     /// Makes a change that the user typed, in the scratch variables only.
     pub(super) fn change(&mut self, change: &Change, out: &mut Output) {
-        let Some(frame) = self.stack.get(self.level).map(|level| level.frame.activation) else {
-            return;
-        };
+        let Some(level) = self.stack.get(self.level) else { return };
+        let (frame, globals) = (level.frame.activation, self.globals_of(level));
         let value = |engine: &Self, expression: &crate::eval::Expression| {
             let scope = engine.scope().ok_or_else(|| EvalError::Unknown("no frame".to_owned()))?;
             expression.evaluate(&scope).map(|value: Evaluated| value.value().clone())
@@ -122,8 +170,9 @@ impl Engine {
                     for target in targets {
                         match variable(target) {
                             Some(name) => {
-                                self.scratch.variables.retain(|(known, _)| known != name);
-                                self.scratch.variables.push((name.to_owned(), value.clone()));
+                                self.scratch.unset(name, globals);
+                                let (name, value) = (name.to_owned(), value.clone());
+                                self.scratch.variables.push(Variable { name, value, globals });
                             }
                             None => self.scratch.set(frame, target, Some(value.clone())),
                         }
@@ -136,9 +185,7 @@ impl Engine {
                     let name_alone = crate::eval::Expression::parse(name);
                     match name_alone.and_then(|expression| value(self, &expression)) {
                         Ok(_) => match variable(name) {
-                            Some(name) => {
-                                self.scratch.variables.retain(|(known, _)| known != name);
-                            }
+                            Some(name) => self.scratch.unset(name, globals),
                             None => self.scratch.set(frame, name, None),
                         },
                         Err(error) => return out.say(error.to_string()),
@@ -164,6 +211,11 @@ mod tests {
         assert_eq!(with_variables("p $a + $b1", 13), format!("p {} + {}", v("a"), v("b1")));
         assert_eq!(with_variables("p \"$a\" + '$b\\'$c' # $d", 13), "p \"$a\" + '$b\\'$c' # $d");
         assert_eq!(with_variables("p '''$a''' $ 1", 13), "p '''$a''' $ 1");
+        assert_eq!(with_variables("p f'$a {$a!r:$b{$c}} {{$d}}'", 13), {
+            format!("p f'$a {{{}!r:$b{{{}}}}} {{{{$d}}}}'", v("a"), v("c"))
+        });
+        let nested = format!("f'{{x[{{1: {}}}]}} $b' + {}", v("a"), v("c"));
+        assert_eq!(with_variables("f'{x[{1: $a}]} $b' + $c", 13), nested);
         assert_eq!(with_variables("p '$a'", 12), format!("p '{}'", v("a")));
         assert_eq!(with_variables("$x = 'é'", 13), format!("{} = 'é'", v("x")));
     }
