@@ -263,8 +263,8 @@ impl Engine {
                 self.visited.leave(self.moment.stop);
             }
             self.moment = moment;
-            let globals = self.stack.get(self.level).and_then(|level| self.globals_of(level));
-            self.dropped.extend(self.scratch.forget(globals));
+            self.dropped.extend(self.scratch.forget());
+            self.scratch.forget_variables();
             self.in_chain = self.crash == Some(stop);
             self.chain_index = None;
             self.settle()?;

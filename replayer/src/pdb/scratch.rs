@@ -3,7 +3,6 @@
 
 use super::{Engine, Output};
 use crate::eval::{Change, EvalError, Evaluated, Val};
-use crate::timeline::Level;
 
 /// The name that pdb gives the dict of convenience variables.
 const VARIABLES: &str = "__pdb_convenience_variables";
@@ -14,16 +13,7 @@ pub(super) struct Scratch {
     /// Of the frame with this activation.
     frame: u64,
     locals: Vec<(String, Option<Val>)>,
-    variables: Vec<Variable>,
-}
-
-/// A convenience variable: pdb keeps them in a module's globals.
-#[derive(Debug, Clone)]
-struct Variable {
-    name: String,
-    value: Val,
-    /// The globals of the frame that was selected.
-    globals: Option<u64>,
+    variables: Vec<(String, Val)>,
 }
 
 impl Scratch {
@@ -36,10 +26,6 @@ impl Scratch {
         found.map(|(_, value)| value.clone())
     }
 
-    fn unset(&mut self, variable: &str, globals: Option<u64>) {
-        self.variables.retain(|known| known.name != variable || known.globals != globals);
-    }
-
     fn set(&mut self, frame: u64, name: &str, value: Option<Val>) {
         if self.frame != frame {
             self.locals.clear();
@@ -49,26 +35,14 @@ impl Scratch {
         self.locals.push((name.to_owned(), value));
     }
 
-    /// The session moves away from a frame with these globals: forgets its convenience variables and what
-    /// hides recorded variables, and gives the names of the latter.
-    pub fn forget(&mut self, globals: Option<u64>) -> Vec<String> {
-        self.variables.retain(|variable| variable.globals != globals);
+    /// Forgets what hides recorded variables, and gives the names.
+    pub fn forget(&mut self) -> Vec<String> {
         std::mem::take(&mut self.locals).into_iter().map(|(name, _)| name).collect()
     }
 }
 
-/// Where in a line of Python a character stands.
-enum Part {
-    /// In code, of the line or of a replacement field, with the brackets that are open.
-    Code(u32),
-    /// In a string that this ends; whether it has replacement fields.
-    Text(&'static str, bool),
-    /// In the format specification of a replacement field.
-    Format,
-}
-
-/// The line with `$name` as pdb replaces it: outside of strings and comments, in the replacement fields
-/// of f-strings too; by 3.12, everywhere.
+/// The line with `$name` as pdb replaces it: outside of strings and comments; by 3.12, everywhere.
+/// What stands in the replacement fields of f-strings is outside.
 pub(super) fn with_variables(line: &str, minor: u32) -> String {
     const QUOTES: [&str; 4] = ["\"\"\"", "'''", "\"", "'"];
     let mut out = String::new();
@@ -126,13 +100,29 @@ pub(super) fn with_variables(line: &str, minor: u32) -> String {
     out + rest
 }
 
+/// Where in a line of Python a character stands.
+enum Part {
+    /// In code, of the line or of a replacement field, with the brackets that are open.
+    Code(u32),
+    /// In a string that this ends; whether it has replacement fields.
+    Text(&'static str, bool),
+    /// In the format specification of a replacement field.
+    Format,
+}
+
+impl Scratch {
+    /// Forgets the convenience variables: they are gone when the program goes on.
+    pub fn forget_variables(&mut self) {
+        self.variables.clear();
+    }
+}
+
 impl Engine {
     /// What stands for a name that pdb or the user has made.
-    pub(super) fn scratch_value(&self, name: &str, level: &Level) -> Option<Option<Val>> {
+    pub(super) fn scratch_value(&self, name: &str, frame: u64) -> Option<Option<Val>> {
         if name != VARIABLES {
-            return self.scratch.get(name, level.frame.activation);
+            return self.scratch.get(name, frame);
         }
-        let globals = self.globals_of(level);
         let no_frames = "a recording has no frame objects; see where, up, down, args";
         let mut named = vec![("_frame", Val::Unknown(no_frames.into()))];
         if let Some(value) = &self.moment.value {
@@ -141,9 +131,9 @@ impl Engine {
         } else if let Some(id) = self.crash_exception.filter(|_| self.in_chain) {
             named.push(("_exception", Val::Ref(id)));
         }
-        for variable in self.scratch.variables.iter().filter(|own| own.globals == globals) {
-            named.retain(|(known, _)| *known != variable.name);
-            named.push((&variable.name, variable.value.clone()));
+        for (name, value) in &self.scratch.variables {
+            named.retain(|(known, _)| known != name);
+            named.push((name, value.clone()));
         }
         let text = |text: &str| Val::Str(text.as_bytes().into());
         let pairs: Vec<(Val, Val)> =
@@ -151,15 +141,11 @@ impl Engine {
         Some(Some(Val::Dict(pairs.into())))
     }
 
-    /// The dict of the globals of a frame.
-    pub(super) fn globals_of(&self, level: &Level) -> Option<u64> {
-        self.time.code(level.frame.code).map(|code| code.globals)
-    }
-
     /// Makes a change that the user typed, in the scratch variables only.
     pub(super) fn change(&mut self, change: &Change, out: &mut Output) {
-        let Some(level) = self.stack.get(self.level) else { return };
-        let (frame, globals) = (level.frame.activation, self.globals_of(level));
+        let Some(frame) = self.stack.get(self.level).map(|level| level.frame.activation) else {
+            return;
+        };
         let value = |engine: &Self, expression: &crate::eval::Expression| {
             let scope = engine.scope().ok_or_else(|| EvalError::Unknown("no frame".to_owned()))?;
             expression.evaluate(&scope).map(|value: Evaluated| value.value().clone())
@@ -170,9 +156,8 @@ impl Engine {
                     for target in targets {
                         match variable(target) {
                             Some(name) => {
-                                self.scratch.unset(name, globals);
-                                let (name, value) = (name.to_owned(), value.clone());
-                                self.scratch.variables.push(Variable { name, value, globals });
+                                self.scratch.variables.retain(|(known, _)| known != name);
+                                self.scratch.variables.push((name.to_owned(), value.clone()));
                             }
                             None => self.scratch.set(frame, target, Some(value.clone())),
                         }
@@ -185,7 +170,9 @@ impl Engine {
                     let name_alone = crate::eval::Expression::parse(name);
                     match name_alone.and_then(|expression| value(self, &expression)) {
                         Ok(_) => match variable(name) {
-                            Some(name) => self.scratch.unset(name, globals),
+                            Some(name) => {
+                                self.scratch.variables.retain(|(known, _)| known != name);
+                            }
                             None => self.scratch.set(frame, name, None),
                         },
                         Err(error) => return out.say(error.to_string()),

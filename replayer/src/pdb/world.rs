@@ -160,7 +160,7 @@ impl Scope for FrameScope<'_> {
     }
 
     fn made(&self, name: &str) -> Option<Option<Val>> {
-        self.engine?.scratch_value(name, self.level)
+        self.engine?.scratch_value(name, self.level.frame.activation)
     }
 
     fn global(&self, name: &str) -> Option<OwnedValue> {

@@ -86,7 +86,8 @@ impl Timeline {
         let Some(level) = moment.stack.last() else { return true };
         let Some(code) = self.code(level.frame.code) else { return true };
         let Some(source) = self.trace().source(&code.filename) else { return true };
-        let line = source.lines().nth((level.number() as usize).saturating_sub(1)).unwrap_or_default();
+        let line =
+            source.lines().nth((level.number() as usize).saturating_sub(1)).unwrap_or_default();
         ["for ", "yield from ", "await ", "async "].iter().any(|word| line.contains(word))
     }
 
