@@ -5,8 +5,10 @@ pdb_parity.py --python 3.12=EXE --moviola BIN --recorder DIR --cache DIR [--show
 
 The doctests of the interpreter's test.test_pdb are data: the program, the lines of input, the expected text, the option flags. The
 program is recorded with a pdb that does not stop (lib/doctest_run.py), and the input is given to `moviola replay` where pdb stops
-first. doctest's own OutputChecker compares. NORMALISED says what is done to either text before, and why; pdb_parity.toml has the
-doctests that a recording cannot answer, each with the reason. A doctest that is listed and passes is a failure, too.
+first. doctest's own OutputChecker compares, and what passes is held against the text of a live session, too. The scripts of the class
+PdbTestCase come with input, but with assertions instead of a text: they are held against `python -m pdb`. NORMALISED says what is
+done to either text before, and why; pdb_parity.toml has the sessions that a recording cannot answer, each with the reason. One
+that is listed and passes is a failure, too.
 """
 import argparse
 import ast
@@ -17,8 +19,14 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+import textwrap
 import tomllib
+import unittest
+import unittest.mock
 from concurrent.futures import ThreadPoolExecutor
+
+import test.test_pdb as tested
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.join(HERE, "lib", "doctest_run.py")
@@ -37,12 +45,16 @@ NORMALISED = [
     ("crash", "`Uncaught exception. Entering post mortem debugging` and the exception behind it are left out", "a doctest calls pdb._post_mortem in a handler; its recording ends with the exception, so that there is a session of it"),
     ("hits", "lines with the hits of a breakpoint are left out", "they are a function of the position here; pdb counts what has happened since the breakpoint was set"),
     ("runner", "entries of the stack that stand in the runner or in bdb and pdb are left out when the text is held against a live session", "the live session has its debugger on the stack, and another line of the runner"),
+    ("restart", "what follows when `python -m pdb` starts a script anew is left out, and that it would", "a recording stays at its end"),
+    ("printed", "what a script prints is taken out of the text of `python -m pdb`", "a replay does not print it again"),
     ("addresses", "addresses are left out when the text is held against a live session", "they differ from run to run"),
 ]
 END = "The program finished: this is the end of the recording\n"
 CRASH = re.compile(r"^Uncaught exception\. Entering post mortem debugging\n.*\n", re.M)
 HITS = re.compile(r"^\t(breakpoint already hit \d+ times?|hit \d+ of \d+ in the recording)\n", re.M)
-RUNNER = re.compile(r"^  [^\n]*/(doctest_run|bdb|pdb)\.py\(\d+\)[^\n]*\n-> [^\n]*\n", re.M)
+RUNNER = re.compile(r"(?<=^)  [^\n]*/(doctest_run|bdb|pdb)\.py\(\d+\)[^\n]*\n-> [^\n]*\n|  <string>\(1\)<module>\(\)\n", re.M)
+RESTART = re.compile(r"(The program (finished|exited)|Post mortem debugger finished).*", re.S)
+WOULD = re.compile(r"^Running 'cont' or 'step' will restart the program\n", re.M)
 
 
 class Session:
@@ -83,6 +95,15 @@ def given(source):
     return None
 
 
+class Script:
+    """One call of run_pdb_script: the files that are there, the lines of input, what is in .pdbrc."""
+
+    def __init__(self, name, work, files, commands):
+        self.name, self.files, self.commands = name, files, textwrap.dedent(commands)
+        self.work = os.path.join(work, name)
+        self.trace = os.path.join(self.work, "t.moviola")
+
+
 def run(cmd, stdin="", env=None, cwd=None):
     kept = {k: os.environ[k] for k in ("HOME", "LD_LIBRARY_PATH", "PATH", "TMPDIR") if k in os.environ}
     kept.update(PYTHONDONTWRITEBYTECODE="1", PYTHONUTF8="1", TERM="dumb", LC_ALL="C.UTF-8", **(env or {}))
@@ -103,8 +124,9 @@ def our_text(session, text):
 
 
 def alike(text):
-    """NORMALISED hits, runner and addresses: a text to hold against that of a live session."""
-    return re.sub(r" at 0x[0-9a-f]+", "", RUNNER.sub("", HITS.sub("", text)))
+    """NORMALISED hits, runner, restart and addresses: a text to hold against that of a live session."""
+    text = WOULD.sub("", RESTART.sub("", RUNNER.sub("", HITS.sub("", text))))
+    return re.sub(r" at 0x[0-9a-f]+", "", text)
 
 
 def transcript(lines, text, program):
@@ -195,6 +217,39 @@ def one(session, a):
     return row
 
 
+def script(session, a):
+    """-> row."""
+    row = {"name": session.name, "problem": None, "diff": ""}
+    os.makedirs(session.work, exist_ok=True)
+    for name, text in session.files.items():
+        with open(os.path.join(session.work, name), "w") as f:
+            f.write(text)
+    # The user's own .pdbrc must not take part.
+    env = {"HOME": session.work, "PYTHONIOENCODING": "utf-8"}
+    live = run([a.exe, "-m", "pdb", "main.py"], session.commands, env, session.work)[1]
+    printed = run([a.exe, "main.py"], "", env, session.work)[1]
+    if os.path.exists(session.trace):
+        os.remove(session.trace)
+    run([a.moviola, "record", "-o", session.trace, "--python", a.exe, "main.py"], "", dict(env, MOVIOLA_RECORDER=a.recorder), session.work)
+    code, text, err = run([a.moviola, "replay", "--at", "start", session.trace], session.commands, env, session.work)
+    if code != 0:
+        return dict(row, problem="replay fails: " + err[-300:])
+    want, got = alike(unprinted(live, printed)), alike(CRASH.sub("Uncaught exception. Entering post mortem debugging\n", text))
+    if want != got:
+        row.update(problem="differs from a live session", diff=difference(want, got, "moviola"))
+    return row
+
+
+def unprinted(text, printed):
+    """NORMALISED printed."""
+    at = 0
+    for line in printed.splitlines(True):
+        found = text.find(line, at)
+        if found >= 0:
+            text, at = text[:found] + text[found + len(line):], found
+    return text
+
+
 def difference(want, got, whose):
     return "\n".join(difflib.unified_diff(want.splitlines(), got.splitlines(), "expected", whose, lineterm="", n=30))
 
@@ -206,10 +261,40 @@ def excluded(version):
 
 
 def sessions(work):
-    import test.test_pdb
-
-    found = doctest.DocTestFinder().find(test.test_pdb)
+    """The doctests that have input."""
+    found = doctest.DocTestFinder().find(tested)
     return [Session(t, work) for t in found if t.examples and any("PdbTestInput(" in e.source for e in t.examples)]
+
+
+def scripts(work):
+    """The scripts of PdbTestCase: its methods run up to where pdb would be started."""
+    found = []
+
+    def instead(name):
+        def run_pdb_script(self, script, commands, *args, **options):
+            files = {"main.py": textwrap.dedent(script)}
+            for other in filter(os.path.isfile, os.listdir(".")):
+                with open(other, encoding="utf-8", errors="surrogateescape") as f:
+                    files.setdefault(other, f.read())
+            if options.get("pdbrc"):
+                files[".pdbrc"] = textwrap.dedent(options["pdbrc"])
+            found.append(Script(name, work, files, commands))
+            raise unittest.SkipTest
+
+        return run_pdb_script
+
+    def not_started(*args, **options):
+        raise unittest.SkipTest
+
+    before = os.getcwd()
+    for name in unittest.defaultTestLoader.getTestCaseNames(tested.PdbTestCase):
+        with tempfile.TemporaryDirectory() as here:
+            os.chdir(here)
+            changed = {"run_pdb_script": instead(name), "_run_pdb": not_started}
+            with unittest.mock.patch.multiple(tested.PdbTestCase, **changed):
+                tested.PdbTestCase(name).run(unittest.TestResult())
+            os.chdir(before)
+    return found
 
 
 def main():
@@ -226,11 +311,12 @@ def main():
     version, a.exe = a.python.split("=", 1)
     a.minor = int(version.split(".")[1])
     names = a.names + a.show
-    todo = [s for s in sessions(os.path.join(os.path.abspath(a.cache), "pdb")) if not names or any(n in s.name for n in names)]
+    work = os.path.join(os.path.abspath(a.cache), "pdb")
+    todo = [s for s in [*sessions(work), *scripts(work)] if not names or any(n in s.name for n in names)]
     if not todo:
-        sys.exit("no such doctest in test_pdb: " + " ".join(names))
+        sys.exit("no such session in test_pdb: " + " ".join(names))
     with ThreadPoolExecutor(a.jobs) as pool:
-        rows = list(pool.map(lambda s: one(s, a), todo))
+        rows = list(pool.map(lambda s: (script if isinstance(s, Script) else one)(s, a), todo))
     left_out = excluded(version)
     for name in sorted(set(left_out) - {s.name for s in todo} if not names else ()):
         rows.append({"name": name, "problem": "pdb_parity.toml names it, test_pdb does not", "diff": "", "bad": True})
@@ -250,7 +336,7 @@ def main():
     bad = [r["name"] for r in rows if r["bad"]]
     good = [r for r in rows if not r["bad"] and not r["excluded"]]
     out = [r for r in rows if not r["bad"] and r["excluded"]]
-    print("%s: %d of %d doctests pass, %d excluded, %d fail%s" % (version, len(good), len(rows), len(out), len(bad), ": " + " ".join(bad) if bad else ""))
+    print("%s: %d of %d sessions pass, %d excluded, %d fail%s" % (version, len(good), len(rows), len(out), len(bad), ": " + " ".join(bad) if bad else ""))
     if a.json:
         with open(a.json, "w") as f:
             json.dump({"python": version, "rows": rows}, f)
