@@ -50,10 +50,11 @@ NORMALISED = [
     ("addresses", "addresses are left out when the text is held against a live session", "they differ from run to run"),
 ]
 END = "The program finished: this is the end of the recording\n"
-CRASH = re.compile(r"^Uncaught exception\. Entering post mortem debugging\n.*\n", re.M)
+CRASH = re.compile(r"Uncaught exception\. Entering post mortem debugging\n.*\n")
 HITS = re.compile(r"^\t(breakpoint already hit \d+ times?|hit \d+ of \d+ in the recording)\n", re.M)
-RUNNER = re.compile(r"(?<=^)  [^\n]*/(doctest_run|bdb|pdb)\.py\(\d+\)[^\n]*\n-> [^\n]*\n|  <string>\(1\)<module>\(\)\n", re.M)
-RESTART = re.compile(r"(The program (finished|exited)|Post mortem debugger finished).*", re.S)
+RUNNER = re.compile(r"(^|(?<=^\(Pdb\) ))(  [^\n]*/(doctest_run|bdb|pdb)\.py\(\d+\)[^\n]*\n-> [^\n]*\n|  <string>\(1\)<module>\(\)\n)", re.M)
+# Behind the arguments of a restart that was asked for, the sentence says nothing else.
+RESTART = re.compile(r"(?<!\t\n)(The program (finished|exited)|Post mortem debugger finished).*", re.S)
 WOULD = re.compile(r"^Running 'cont' or 'step' will restart the program\n", re.M)
 
 
@@ -257,7 +258,7 @@ def difference(want, got, whose):
 def excluded(version):
     with open(os.path.join(HERE, "pdb_parity.toml"), "rb") as f:
         found = tomllib.load(f).get("excluded", [])
-    return {r["doctest"]: r["reason"] for r in found if version in r.get("python", [version])}
+    return {r["session"]: r["reason"] for r in found if version in r.get("python", [version])}
 
 
 def sessions(work):

@@ -29,7 +29,7 @@ cargo xtask bench [--python 3.X] [--repeat N] [--detail full|coverage|branches] 
 cargo xtask library [--python 3.X]
     statements and branches of the whole standard library, its tests too, against coverage.py
 cargo xtask pdb-parity [--python 3.X] [--show NAME] [NAMES]
-    the sessions of CPython's own test_pdb replayed, against what its doctests expect; --show: how they differ
+    the sessions of CPython's own test_pdb replayed, against what it expects; --show: how they differ
 cargo xtask tidy
     the layout rules
 ";

@@ -39,7 +39,7 @@ pub fn task(args: &[String]) -> Result<()> {
 /// Replays the sessions, and prints the figures.
 const SCRIPT: &str = "pdb_parity.py";
 
-/// One Python's sessions, counted by doctest; the excluded ones do not count.
+/// One Python's sessions, counted; the excluded ones do not count.
 pub fn counted(python: &Python) -> (u64, Vec<String>) {
     let (ran, report) = fidelity::run(python, SCRIPT, &[]);
     let rows = report["rows"].as_array().cloned().unwrap_or_default();

@@ -148,7 +148,8 @@ impl Engine {
         let rest = given.map_or(&[][..], |at| &argv[at + 1..]);
         out.say(format!("Restarting {script} with arguments:"));
         out.say(format!("\t{}", rest.join(" ")));
-        if self.time.minor() >= 13 {
+        // A program that is being looked at after its crash has finished before.
+        if self.time.minor() >= 13 && !self.in_chain {
             out.say("The program finished and will be restarted");
         }
         let start = self.start;
