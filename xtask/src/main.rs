@@ -28,7 +28,7 @@ cargo xtask bench [--python 3.X] [--repeat N] [--detail full|coverage|branches] 
     what recording costs: own, tree and wall against the plain run
 cargo xtask library [--python 3.X]
     statements and branches of the whole standard library, its tests too, against coverage.py
-cargo xtask pdb-parity [--python 3.X] [--show NAME] [NAMES]
+cargo xtask pdb-parity [--python 3.X] [--no-build] [--show NAME] [NAMES]
     the sessions of CPython's own test_pdb replayed, against what it expects; --show: how they differ
 cargo xtask tidy
     the layout rules

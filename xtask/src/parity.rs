@@ -11,20 +11,26 @@ use crate::{Result, build, fidelity};
 pub fn task(args: &[String]) -> Result<()> {
     let mut wanted: Vec<&str> = Vec::new();
     let mut passed: Vec<&str> = Vec::new();
+    let mut build_first = true;
     let mut args = args.iter().map(String::as_str);
     while let Some(arg) = args.next() {
         match arg {
             "--python" => wanted.push(args.next().ok_or("--python needs a version")?),
             "--show" => passed.extend([arg, args.next().ok_or("--show needs a name")?]),
+            "--no-build" => build_first = false,
             _ => passed.push(arg),
         }
     }
     let pythons =
         if wanted.is_empty() { pythons::find(&VERSIONS) } else { pythons::require(&wanted)? };
-    build::binary()?;
+    if build_first {
+        build::binary()?;
+    }
     let mut failed = Vec::new();
     for python in &pythons {
-        build::extension(python)?;
+        if build_first {
+            build::extension(python)?;
+        }
         if fidelity::run(python, SCRIPT, &passed).0.is_err() {
             failed.push(python.version.as_str());
         }
