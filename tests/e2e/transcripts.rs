@@ -17,7 +17,7 @@ const DIFFERENCES: &[(&str, &str)] = &[
     // pdb says how the program could go on; we say which exception it was, as there is no traceback.
     (
         "crash",
-        "pdb's lines about running the program again are left out, and ours with the exception",
+        "pdb's line about running the program again is left out, and ours with the exception",
     ),
 ];
 
@@ -109,15 +109,13 @@ fn bare(text: &str, allow: &[String]) -> Vec<String> {
         {
             continue;
         }
-        // Up to 3.12, quitting starts the program anew.
-        if allow.iter().any(|name| name == "crash")
-            && bare.starts_with("Post mortem debugger finished")
-        {
-            lines.push(line[..line.len() - bare.len()].to_owned());
-            break;
-        }
         let after_crash =
             lines.last().is_some_and(|last| last.contains("Uncaught exception. Entering"));
+        if bare.starts_with("Post mortem debugger finished") {
+            // pdb begins again.
+            lines.extend((!prompts.is_empty()).then_some(prompts));
+            return lines;
+        }
         if allow.iter().any(|name| name == "crash")
             && (bare.starts_with("Running 'cont' or") || after_crash && !bare.starts_with("> "))
         {
