@@ -119,7 +119,7 @@ fn shape(moment: &Moment) -> Shape {
             while locals.last() == Some(&OwnedValue::Unbound) {
                 locals.pop();
             }
-            (frame.activation, level.line, frame.entered, locals)
+            (frame.activation, level.number(), frame.entered, locals)
         })
         .collect()
 }

@@ -127,7 +127,8 @@ pub fn hostile(python: &Python) -> (u64, Vec<String>) {
     })
 }
 
-fn tally(ran: Result<()>, report: &Value, good: impl Fn(&Value) -> bool) -> (u64, Vec<String>) {
+/// Counts the rows of a report that are good, and names the others.
+pub fn tally(ran: Result<()>, report: &Value, good: impl Fn(&Value) -> bool) -> (u64, Vec<String>) {
     let rows = report["rows"].as_array().cloned().unwrap_or_default();
     if rows.is_empty() {
         return (0, vec![ran.err().unwrap_or_else(|| "no report".to_owned())]);
@@ -138,7 +139,7 @@ fn tally(ran: Result<()>, report: &Value, good: impl Fn(&Value) -> bool) -> (u64
 }
 
 /// One Python's table and what it reports; what is built already is used.
-fn run(python: &Python, script: &str, passed: &[&str]) -> (Result<()>, Value) {
+pub fn run(python: &Python, script: &str, passed: &[&str]) -> (Result<()>, Value) {
     let file = build::target_dir().join(format!("{script}-{}.json", python.version));
     std::fs::remove_file(&file).ok();
     let ran = build::run(

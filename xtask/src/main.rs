@@ -7,6 +7,7 @@ mod bench;
 mod build;
 mod fidelity;
 mod library;
+mod parity;
 mod pythons;
 mod tally;
 mod test;
@@ -27,6 +28,8 @@ cargo xtask bench [--python 3.X] [--repeat N] [--detail full|coverage|branches] 
     what recording costs: own, tree and wall against the plain run
 cargo xtask library [--python 3.X]
     statements and branches of the whole standard library, its tests too, against coverage.py
+cargo xtask pdb-parity [--python 3.X] [--no-build] [--show NAME] [NAMES]
+    the sessions of CPython's own test_pdb replayed, against what it expects; --show: how they differ
 cargo xtask tidy
     the layout rules
 ";
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         "bench" => bench::task(rest),
         "fidelity" => fidelity::task(rest),
         "library" => library::task(rest),
+        "pdb-parity" => parity::task(rest),
         "test" => test::task(rest),
         "tidy" => tidy::task(),
         _ => Err(USAGE.to_owned()),

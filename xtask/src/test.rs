@@ -5,7 +5,7 @@
 
 use crate::pythons::{self, Python, VERSIONS};
 use crate::tally::Tally;
-use crate::{Result, build, fidelity, wheel};
+use crate::{Result, build, fidelity, parity, wheel};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
@@ -82,6 +82,7 @@ pub fn task(args: &[String]) -> Result<()> {
         tally.stage(&format!("oracle, generated programs, Python {}", python.version), || {
             fidelity::counted(python, &fidelity::GENERATED)
         });
+        tally.stage(&format!("test_pdb, Python {}", python.version), || parity::counted(python));
         tally.stage(&format!("hostile programs, Python {}", python.version), || {
             fidelity::hostile(python)
         });

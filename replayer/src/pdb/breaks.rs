@@ -2,6 +2,7 @@
 
 use super::{Engine, Output};
 use crate::eval::{self, EvalError, Expression};
+use crate::report::coverage::code::first_line_run;
 use crate::show::Objects;
 use crate::show::class::{field, text_field};
 use crate::timeline::{Breakpoint, first_executable};
@@ -130,6 +131,9 @@ impl Engine {
         files.dedup();
         let with_suffix = if name.ends_with(".py") || name.starts_with('<') {
             name.to_owned()
+        } else if self.time.minor() >= 13 {
+            // A module's name is one of a file since 3.13.
+            format!("{}.py", name.replace('.', "/"))
         } else {
             format!("{name}.py")
         };
@@ -226,7 +230,14 @@ impl Engine {
                     && self.time.canonic(&code.filename) == file
             })
             .map(first_executable);
-        Some((file, self.reported_line(first, body.unwrap_or(first)), name))
+        let body = body.unwrap_or_else(|| self.body_line(&file, first));
+        Some((file, self.reported_line(first, body), name))
+    }
+
+    /// The first line of the body of a function that never ran, as far as its source tells.
+    fn body_line(&self, file: &str, first: u32) -> u32 {
+        let text = self.source(file).map(|lines| lines.join("\n"));
+        text.and_then(|text| first_line_run(&text, first)).unwrap_or(first)
     }
 
     /// The definition of a function that never ran, in the source.
@@ -239,7 +250,9 @@ impl Engine {
                 .and_then(|rest| rest.trim_start().strip_prefix(name))
                 .is_some_and(|rest| rest.trim_start().starts_with('('))
         })?;
-        Some((file.to_owned(), u32::try_from(at + 1).ok()?, name.to_owned()))
+        let line = u32::try_from(at + 1).ok()?;
+        let line = self.reported_line(line, self.body_line(file, line));
+        Some((file.to_owned(), line, name.to_owned()))
     }
 
     fn list_breaks(&self, out: &mut Output) -> Result<(), TraceError> {

@@ -53,11 +53,15 @@ impl Engine {
             let here = self.at_crash();
             for (at, id) in chain.iter().enumerate() {
                 let mark = if at == current { ">" } else { " " };
+                let number = match self.raised(*id)? {
+                    Some(_) => at.to_string(),
+                    None => "-".to_owned(),
+                };
                 let mut text = repr(&OwnedValue::Ref(*id), &here);
                 if text.chars().count() > 80 {
                     text = text.chars().take(77).chain("...".chars()).collect();
                 }
-                out.say_value(&format!("{mark} {at:>3} {text}"));
+                out.say_value(&format!("{mark} {number:>3} {text}"));
             }
             return Ok(());
         }

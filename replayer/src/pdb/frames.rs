@@ -2,7 +2,10 @@
 
 use super::breaks::quoted;
 use super::{Engine, Output};
+use crate::machine::StopKind;
 use crate::show::repr;
+use crate::timeline::Seek;
+use moviola_format::read::TraceError;
 
 impl Engine {
     /// `w(here)`.
@@ -64,16 +67,34 @@ impl Engine {
         code.map_or_else(String::new, |code| code.filename.clone())
     }
 
-    /// Line of the selected frame.
-    pub(super) fn current_line(&self) -> u32 {
-        self.stack.get(self.level).map_or(0, |entry| entry.line)
+    /// Line of the selected frame, `f_lineno`: of one that the exception of the stop leaves or has left, the
+    /// last one that it came to.
+    pub(super) fn current_line(&self) -> Result<u32, TraceError> {
+        let Some(entry) = self.stack.get(self.level) else { return Ok(0) };
+        if let Some(last) = entry.last {
+            return Ok(last);
+        }
+        if self.in_chain {
+            let activation = entry.frame.activation;
+            let seek = Seek::Frame { activation };
+            let end = self.time.find_forward(self.moment.stop, seek, |_, record| {
+                record.activation == activation
+                    && matches!(record.kind, StopKind::Return | StopKind::Unwind)
+            })?;
+            if let Some(end) = end
+                && let Some(record) = self.time.record(end)?
+            {
+                return Ok(record.line);
+            }
+        }
+        Ok(entry.number())
     }
 
     /// `l(ist) [first[, last] | .]`.
-    pub(super) fn do_list(&mut self, argument: &str, out: &mut Output) {
+    pub(super) fn do_list(&mut self, argument: &str, out: &mut Output) -> Result<(), TraceError> {
         "list".clone_into(&mut self.last);
         let mut last = None;
-        let current = i64::from(self.current_line());
+        let current = i64::from(self.current_line()?);
         let first = if !argument.is_empty() && argument != "." {
             let parsed = match argument.split_once(',') {
                 Some((first, end)) => match (first.trim().parse(), end.trim().parse::<i64>()) {
@@ -89,7 +110,7 @@ impl Engine {
             let Some(first) = parsed else {
                 let shown = quoted(argument);
                 out.error(format!("Error in argument: {shown}"));
-                return;
+                return Ok(());
             };
             first
         } else {
@@ -101,17 +122,26 @@ impl Engine {
         let last = last.unwrap_or(first.saturating_add(10));
         let file = self.current_file();
         let lines = self.source(&file).unwrap_or_default();
-        self.print_lines(&lines, first, last, &file, out);
+        self.print_lines(&lines, first, last, &file, out)?;
         let count = lines.len() as i64;
         self.listed = u32::try_from(last.min(count)).ok();
         if count < last {
             out.say("[EOF]");
         }
+        Ok(())
     }
 
-    fn print_lines(&self, lines: &[String], first: i64, last: i64, file: &str, out: &mut Output) {
+    fn print_lines(
+        &self,
+        lines: &[String],
+        first: i64,
+        last: i64,
+        file: &str,
+        out: &mut Output,
+    ) -> Result<(), TraceError> {
         let file = self.time.canonic(file);
-        let current = i64::from(self.current_line());
+        let current = i64::from(self.current_line()?);
+        let raised = self.stack.get(self.level).map_or(0, |entry| i64::from(entry.number()));
         let breaks: Vec<u32> = self
             .breaks
             .iter()
@@ -129,9 +159,12 @@ impl Engine {
             text.push(if broken { 'B' } else { ' ' });
             if number == current {
                 text.push_str("->");
+            } else if number == raised {
+                text.push_str(">>");
             }
             out.say(format!("{text}\t{}", line.trim_end()));
         }
+        Ok(())
     }
 
     /// Lines without marks, as `source` prints them.
@@ -148,16 +181,16 @@ impl Engine {
     }
 
     /// `ll`.
-    pub(super) fn do_longlist(&mut self, out: &mut Output) {
+    pub(super) fn do_longlist(&mut self, out: &mut Output) -> Result<(), TraceError> {
         let code = self.stack.get(self.level).and_then(|entry| self.time.code(entry.frame.code));
         let Some(code) = code else {
             out.error("could not get source code");
-            return;
+            return Ok(());
         };
         let file = code.filename.clone();
         let Some(lines) = self.source(&file) else {
             out.error("could not get source code");
-            return;
+            return Ok(());
         };
         let (first, last) = if code.name == "<module>" {
             (1, lines.len() as i64)
@@ -171,7 +204,7 @@ impl Engine {
             }
             (first as i64, super::show::block_end(&lines, first) as i64)
         };
-        self.print_lines(&lines, first, last, &file, out);
+        self.print_lines(&lines, first, last, &file, out)
     }
 
     /// `a(rgs)`.

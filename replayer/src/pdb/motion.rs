@@ -102,7 +102,8 @@ impl Engine {
     /// `unt(il) [lineno]`.
     pub(super) fn do_until(&mut self, argument: &str, out: &mut Output) -> Moved {
         let Some(line) = line_argument(argument, out) else { return Ok(false) };
-        if line.is_some_and(|line| line <= self.current_line()) {
+        let current = self.current_line()?;
+        if line.is_some_and(|line| line <= current) {
             out.error("\"until\" line number is smaller than current line number");
             return Ok(false);
         }
@@ -112,7 +113,8 @@ impl Engine {
     /// `ru [lineno]`.
     pub(super) fn do_reverse_until(&mut self, argument: &str, out: &mut Output) -> Moved {
         let Some(line) = line_argument(argument, out) else { return Ok(false) };
-        if line.is_some_and(|line| line >= self.current_line()) {
+        let current = self.current_line()?;
+        if line.is_some_and(|line| line >= current) {
             out.error("\"reverse-until\" line number is larger than current line number");
             return Ok(false);
         }
@@ -149,7 +151,8 @@ impl Engine {
         let rest = given.map_or(&[][..], |at| &argv[at + 1..]);
         out.say(format!("Restarting {script} with arguments:"));
         out.say(format!("\t{}", rest.join(" ")));
-        if self.time.minor() >= 13 {
+        // A program that is being looked at after its crash has finished before.
+        if self.time.minor() >= 13 && !self.in_chain {
             out.say("The program finished and will be restarted");
         }
         let start = self.start;

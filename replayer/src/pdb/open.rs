@@ -67,13 +67,16 @@ impl Engine {
             Some(code) => (self.time.canonic(&code.filename), code.name.clone()),
             None => (not_recorded("frame from before the recording"), "?".to_owned()),
         };
-        let mut text = format!("{arrow}{file}({}){name}()", entry.line);
+        let line = entry.line.map_or_else(|| "None".to_owned(), |line| line.to_string());
+        let mut text = format!("{arrow}{file}({line}){name}()");
         let top = level + 1 == self.moment.stack.len();
         if top && self.moment.kind.is_return() {
             text.push_str("->");
             text.push_str(&self.returned());
         }
-        if let Some(line) = self.source_line(entry) {
+        if entry.line.is_none() {
+            text.push_str("\n-> Warning: lineno is None");
+        } else if let Some(line) = self.source_line(entry) {
             text.push_str("\n-> ");
             text.push_str(line.trim());
         }
@@ -83,7 +86,7 @@ impl Engine {
     fn source_line(&self, entry: &Level) -> Option<String> {
         let code = self.time.code(entry.frame.code)?;
         let lines = self.source(&code.filename)?;
-        let line = lines.get(usize::try_from(entry.line).ok()?.checked_sub(1)?)?;
+        let line = lines.get(usize::try_from(entry.line?).ok()?.checked_sub(1)?)?;
         Some(line.clone())
     }
 
@@ -140,7 +143,8 @@ impl Timeline {
                 break;
             }
             let Some(inner) = self.moment(raised)? else { break };
-            left.extend(inner.stack.last().cloned());
+            let last = Some(unwind.line);
+            left.extend(inner.stack.last().cloned().map(|level| Level { last, ..level }));
             stop = raised;
             depth += 1;
         }

@@ -181,29 +181,41 @@ fn pairs(out: &mut String, named: &[(&String, &Val)], objects: &dyn Objects) {
 }
 
 /// The line with `$name` as pdb replaces it: outside of strings and comments; by 3.12, everywhere.
+/// What stands in the replacement fields of f-strings is outside.
 pub(super) fn with_variables(line: &str, minor: u32) -> String {
+    const QUOTES: [&str; 4] = ["\"\"\"", "'''", "\"", "'"];
     let mut out = String::new();
     let mut rest = line;
-    let mut quote: Option<&str> = None;
+    let mut parts = vec![Part::Code(0)];
     while let Some(c) = rest.chars().next() {
         let mut taken = c.len_utf8();
-        match quote {
-            Some(end) if rest.starts_with(end) => {
+        let inner = parts.len() > 1;
+        match parts.last_mut() {
+            Some(Part::Text(end, _)) if rest.starts_with(*end) => {
                 taken = end.len();
-                quote = None;
+                parts.pop();
             }
-            Some(_) if c == '\\' => {
+            Some(Part::Text(..)) if c == '\\' => {
                 taken += rest[1..].chars().next().map_or(0, char::len_utf8);
             }
-            Some(_) => {}
-            None if c == '#' && minor != 12 => break,
-            None => {
-                let open = ["\"\"\"", "'''", "\"", "'"]
-                    .into_iter()
-                    .find(|q| minor != 12 && rest.starts_with(q));
-                if let Some(open) = open {
-                    taken = open.len();
-                    quote = Some(open);
+            Some(Part::Text(_, true)) if rest.starts_with("{{") => taken = 2,
+            Some(Part::Text(_, true) | Part::Format) if c == '{' => parts.push(Part::Code(0)),
+            Some(Part::Format) if c == '}' => {
+                parts.pop();
+            }
+            Some(Part::Text(..) | Part::Format) => {}
+            Some(Part::Code(0)) if inner && c == '}' => {
+                parts.pop();
+            }
+            Some(part @ Part::Code(0)) if inner && c == ':' => *part = Part::Format,
+            _ if c == '#' && minor != 12 => break,
+            Some(Part::Code(open)) => {
+                let quote = QUOTES.into_iter().find(|q| minor != 12 && rest.starts_with(q));
+                if let Some(quote) = quote {
+                    taken = quote.len();
+                    let before = out.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_');
+                    let fields = minor >= 12 && out[before.len()..].contains(['f', 'F']);
+                    parts.push(Part::Text(quote, fields));
                 } else if c == '$' {
                     let name = &rest[1..];
                     let end = name.find(|c: char| !c.is_alphanumeric() && c != '_');
@@ -213,13 +225,28 @@ pub(super) fn with_variables(line: &str, minor: u32) -> String {
                         rest = &rest[1 + name.len()..];
                         continue;
                     }
+                } else if matches!(c, '(' | '[' | '{') {
+                    *open += 1;
+                } else if matches!(c, ')' | ']' | '}') {
+                    *open = open.saturating_sub(1);
                 }
             }
+            None => {}
         }
         out.push_str(&rest[..taken]);
         rest = &rest[taken..];
     }
     out + rest
+}
+
+/// Where in a line of Python a character stands.
+enum Part {
+    /// In code, of the line or of a replacement field, with the brackets that are open.
+    Code(u32),
+    /// In a string that this ends; whether it has replacement fields.
+    Text(&'static str, bool),
+    /// In the format specification of a replacement field.
+    Format,
 }
 
 impl Engine {
@@ -333,6 +360,11 @@ mod tests {
         assert_eq!(with_variables("p $a + $b1", 13), format!("p {} + {}", v("a"), v("b1")));
         assert_eq!(with_variables("p \"$a\" + '$b\\'$c' # $d", 13), "p \"$a\" + '$b\\'$c' # $d");
         assert_eq!(with_variables("p '''$a''' $ 1", 13), "p '''$a''' $ 1");
+        assert_eq!(with_variables("p f'$a {$a!r:$b{$c}} {{$d}}'", 13), {
+            format!("p f'$a {{{}!r:$b{{{}}}}} {{{{$d}}}}'", v("a"), v("c"))
+        });
+        let nested = format!("f'{{x[{{1: {}}}]}} $b' + {}", v("a"), v("c"));
+        assert_eq!(with_variables("f'{x[{1: $a}]} $b' + $c", 13), nested);
         assert_eq!(with_variables("p '$a'", 12), format!("p '{}'", v("a")));
         assert_eq!(with_variables("$x = 'é'", 13), format!("{} = 'é'", v("x")));
     }

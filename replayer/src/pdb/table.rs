@@ -113,7 +113,7 @@ pub static COMMANDS: &[Command] = &[
         "List source code for the current file.  Without arguments,\nlist 11 lines around the current line or continue the previous\nlisting.  With . as argument, list 11 lines around the current\nline.  With one argument, list 11 lines starting at that line.\nWith two arguments, list the given range; if the second\nargument is less than the first, it is a count.",
         true,
         |engine, arg, out| {
-            engine.do_list(arg, out);
+            engine.do_list(arg, out)?;
             Ok(false)
         }
     ),
@@ -123,7 +123,7 @@ pub static COMMANDS: &[Command] = &[
         "List the whole source code for the current function or frame.",
         false,
         |engine, _, out| {
-            engine.do_longlist(out);
+            engine.do_longlist(out)?;
             Ok(false)
         }
     ),

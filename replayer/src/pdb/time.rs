@@ -182,7 +182,7 @@ impl Engine {
         });
         let arguments: Vec<String> = arguments.collect();
         let file = code.filename.rsplit('/').next().unwrap_or("?");
-        Ok(format!("{file}({}){}({})", level.line, code.name, arguments.join(", ")))
+        Ok(format!("{file}({}){}({})", level.number(), code.name, arguments.join(", ")))
     }
 
     /// `threads`, `thread N`.

@@ -99,7 +99,7 @@ impl Tracked {
                 version: 0,
             },
         };
-        let level = Level { frame, line: 0 };
+        let level = Level { frame, line: None, last: None };
         let moment =
             Moment { stop, thread: 0, kind: StopKind::Line, value: None, stack: Vec::new() };
         let scope = FrameScope::new(Here::new(time, stop), &moment, &level);

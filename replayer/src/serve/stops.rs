@@ -89,7 +89,7 @@ pub fn moment(time: &Timeline, at: u64) -> Result<String, Refused> {
             "{{\"activation\":{},\"code\":{},\"line\":{},\"globals\":{},\"locals\":",
             level.frame.activation,
             code.unwrap_or(-1),
-            level.line,
+            level.line.map_or("null".to_owned(), |line| line.to_string()),
             scope.globals_id().unwrap_or(0)
         );
         locals(out, &scope, &here);

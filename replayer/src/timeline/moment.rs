@@ -11,8 +11,18 @@ use moviola_format::read::{OwnedValue, TraceError};
 pub struct Level {
     /// The frame.
     pub frame: Frame,
-    /// The line shown.
-    pub line: u32,
+    /// The line shown; `None` where an instruction without a line stands.
+    pub line: Option<u32>,
+    /// The frame's own line if an exception has left it since: where a `finally` has led it, say.
+    pub last: Option<u32>,
+}
+
+impl Level {
+    /// The line as a number.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.line.unwrap_or(0)
+    }
 }
 
 /// The state at a stop.
@@ -55,11 +65,12 @@ impl Timeline {
                 .iter()
                 .map(|frame| Level {
                     frame: frame.clone(),
-                    line: u32::try_from(frame.line).unwrap_or(0),
+                    line: u32::try_from(frame.line).ok(),
+                    last: None,
                 })
                 .collect();
             if let Some(top) = stack.last_mut() {
-                top.line = u32::try_from(walker.line).unwrap_or(0);
+                top.line = u32::try_from(walker.line).ok();
             }
             Moment { stop, thread, kind: walker.kind, value: walker.value.clone(), stack }
         })

@@ -86,7 +86,8 @@ impl Timeline {
         let Some(level) = moment.stack.last() else { return true };
         let Some(code) = self.code(level.frame.code) else { return true };
         let Some(source) = self.trace().source(&code.filename) else { return true };
-        let line = source.lines().nth((level.line as usize).saturating_sub(1)).unwrap_or_default();
+        let line =
+            source.lines().nth((level.number() as usize).saturating_sub(1)).unwrap_or_default();
         ["for ", "yield from ", "await ", "async "].iter().any(|word| line.contains(word))
     }
 
@@ -121,7 +122,7 @@ impl Timeline {
             Verb::Next | Verb::Until(_) if leaving => self.step_forward(from, thread),
             Verb::Next => self.in_frame_forward(at, 0),
             Verb::Until(line) => {
-                let current = moment.stack.get(at.level).map_or(0, |level| level.line);
+                let current = moment.stack.get(at.level).map_or(0, super::Level::number);
                 self.in_frame_forward(at, line.unwrap_or(current.saturating_add(1)))
             }
             Verb::Return => self.return_forward(at, leaving && moment.kind != StopKind::Yield),
@@ -274,7 +275,7 @@ impl Timeline {
             Verb::Step => self.step_backward(at.moment.stop, at.moment.thread as u32),
             Verb::Next => self.in_frame_backward(at, u32::MAX, false),
             Verb::Until(line) => {
-                let current = at.moment.stack.get(at.level).map_or(0, |level| level.line);
+                let current = at.moment.stack.get(at.level).map_or(0, super::Level::number);
                 self.in_frame_backward(at, line.unwrap_or(current.saturating_sub(1)), true)
             }
             Verb::Return => self.caller_before(at),

@@ -1,6 +1,7 @@
 //! What a source text says of itself, before anything ran: its statements, what is excluded, which
 //! moves it allows, its functions and classes. All by coverage.py's rules (7.17.3).
 
+mod body;
 mod excluded;
 mod moves;
 mod possible;
@@ -17,7 +18,7 @@ use fancy_regex::Regex;
 use possible::Possible;
 use ruff_python_ast as py;
 use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
-use ruff_text_size::Ranged as _;
+use ruff_text_size::Ranged;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -132,6 +133,26 @@ pub fn decorated_functions(text: &str) -> BTreeSet<u32> {
         walk::nodes(&module.body).iter().filter_map(first).collect()
     });
     found.unwrap_or_default()
+}
+
+/// The line that a call of a function runs first; the function is told by the line of its `def` or of its
+/// first decorator. `None` if there is no such function.
+#[must_use]
+pub fn first_line_run(text: &str, first: u32) -> Option<u32> {
+    let found = with_room(text, move |text| {
+        let parsed = parse_unchecked(text, ParseOptions::from(Mode::Module));
+        let py::Mod::Module(module) = parsed.syntax() else { return None };
+        let lines = Lines::new(text, parsed.tokens());
+        walk::nodes(&module.body).iter().find_map(|node| match node {
+            walk::Node::Stmt(py::Stmt::FunctionDef(def)) => {
+                let start = def.decorator_list.first().map_or(def.start(), Ranged::start);
+                let is_it = lines.line(start) == first || lines.line(def.name.start()) == first;
+                is_it.then(|| body::first_line(&def.body, &lines).unwrap_or(first))
+            }
+            _ => None,
+        })
+    });
+    found.flatten()
 }
 
 fn action(reason: Option<&Reason>, (_, to): Move) -> String {
