@@ -11,10 +11,11 @@ import io
 import pprint
 import re
 import sys
+import textwrap
 import traceback
 import types
 
-from moviola._values import PURE, Names, NotRecorded, Recorded, Refused, World, encode_text, message, receive
+from moviola._values import PURE, PURE_PARTS, Names, NotRecorded, Recorded, Refused, World, encode_text, message, receive
 
 _SOURCE = "<stdin>"
 # pdb's name for the dict of convenience variables.
@@ -48,7 +49,6 @@ class Session:
         self.frame = None
         self.world = None
         self.names = None
-        self.trusted = False
 
     def say(self, what):
         self._out.write(message(what))
@@ -138,30 +138,23 @@ class Session:
             # Python looks names up in a namespace like this one, and then only in the globals that are there already.
             return self.module(local(name)) if name in values else below[name]
 
-        def of_closure(name):
-            return names[name] if name in values or name in self.made else a_global(name)
-
         names = self.names = Names(HIDDEN, of_frame, all_locals)
         names.deleted.update(request["deleted"])
         names.update(self.made)
-        # From 3.13 on, functions that are typed as a statement see the frame's variables.
-        sees = request["mode"] in ("statement", "more") and sys.version_info >= (3, 13)
         # A module's variables are its globals.
         if request["module"]:
             names._fetch = lambda name: self.module(local(name)) if name in values else a_global(name)
             below = names
         else:
-            below = Names(HIDDEN, of_closure if sees else a_global, all_globals)
+            below = Names(HIDDEN, a_global, all_globals)
         self.globals = below
         self.globals["__builtins__"] = self.builtins()
         names[_VARIABLES] = self.globals[_VARIABLES] = self.variables
 
     def module(self, value):
-        """A recorded module that only computes is this Python's own, where the recording does not tell more."""
+        """A recorded module of Python's own, with what this Python can tell of it."""
         name = self.world.module(value)
-        if name in PURE:
-            return Module(self, value, name)
-        return value
+        return Module(self, name, value) if name is not None and is_own(name) else value
 
     def builtins(self):
         """What built-in names mean: some would answer for this process and not for the recorded one."""
@@ -176,9 +169,8 @@ class Session:
             return refuse
 
         here = "would tell of this machine, not of the recorded run"
-        if not self.trusted:
-            for name in ("open", "input", "breakpoint", "help"):
-                found[name] = refused(name, here)
+        for name in ("open", "input", "breakpoint", "help"):
+            found[name] = refused(name, here)
         found["id"] = lambda value: world.native("id(a)", a=value)
         found["isinstance"] = self.isinstance
         found["issubclass"] = self.issubclass
@@ -226,21 +218,18 @@ class Session:
         raise Refused("hash() would tell of this process, not of the recorded one")
 
     def import_module(self, name, globals=None, locals=None, fromlist=(), level=0):
-        """`import`: modules that only compute are this Python's, those of the run are the recorded ones."""
+        """`import`: modules that only compute are this Python's, others are there by name; nothing is run."""
+        # C code that needs a module asks with a list, an import statement with a tuple.
+        if isinstance(fromlist, list) or (name in PURE and not level):
+            return __import__(name, None, None, fromlist, 0)
         if level:
             raise Refused("relative imports would run code")
-        # C code that needs a module asks with a list, an import statement with a tuple.
-        if self.trusted or name in PURE or isinstance(fromlist, list):
-            return __import__(name, None, None, fromlist, 0)
-        if name in sys.builtin_module_names or name.partition(".")[0] in sys.stdlib_module_names:
-            raise Refused(f"module {name} would tell of this machine, not of the recorded run")
-        raise Refused(f"module {name} would have to be run")
+        return Module(self, name if fromlist else name.partition(".")[0])
 
     # What the user typed.
 
     def run(self, request):
         """Does what was asked for; what is printed and shown goes out before."""
-        self.trusted = request.get("trusted", False)
         self.place(request)
         sys.stdout = sys.stderr = Output(self.say)
         sys.displayhook = self.show
@@ -256,7 +245,8 @@ class Session:
                 compiled = self.statement(text, request["mode"] == "more")
                 if compiled is None:
                     return {"kind": "more"}
-                exec(compiled, self.globals, self.names)
+                if sys.version_info < (3, 13) or not self.in_closure(text, request):
+                    exec(compiled, self.globals, self.names)
             finally:
                 self.made = self.names.made()
             return {"kind": "quiet"}
@@ -269,6 +259,41 @@ class Session:
         if sys.version_info < (3, 13):
             return compile(text + "\n", _SOURCE, "single")
         return code.compile_command(text if is_whole else text + "\n", _SOURCE, "single")
+
+    def in_closure(self, text, request):
+        """From 3.13 on: functions that are typed see the variables of the frame, as the functions of a closure do.
+
+        The rules are those of `pdb.Pdb._exec_in_closure`. False if that is not how pdb would run it.
+        """
+        compiled = compile(text, "<string>", "exec")
+        if request["module"] or not any(isinstance(one, types.CodeType) for one in compiled.co_consts):
+            return False
+        known = dict.fromkeys([*(name for name, _ in request["locals"]), *self.made])
+        result = {"value": None, "names": {}}
+        try:
+            compile(text, "<string>", "eval")
+            text = f"__moviola__['value'] = {text}"
+        except SyntaxError:
+            pass
+        body = f"try:\n{textwrap.indent(text, '  ')}\nfinally:\n  __moviola__['names'] = __moviola__['locals']()\n"
+        head = "".join(f"  {name} = None\n" for name in known)
+        nonlocals = "".join(f"    nonlocal {name}\n" for name in known)
+        whole = f"def outer(__moviola__):\n{head}  def scope():\n{nonlocals}{textwrap.indent(body, '    ')}  return scope.__code__\n"
+        namespace = {}
+        try:
+            exec(whole, namespace)
+            compiled = namespace["outer"](result)
+        except (SyntaxError, TypeError):
+            return False
+        result["locals"] = lambda: sys._getframe(1).f_locals.copy()
+        free = {name: result if name == "__moviola__" else self.names.get(name) for name in compiled.co_freevars}
+        before = {name: value for name, value in free.items() if name != "__moviola__"}
+        exec(compiled, self.globals, None, closure=tuple(types.CellType(value) for value in free.values()))
+        for name, value in result["names"].items():
+            if name != "__moviola__" and (name not in before or before[name] is not value):
+                self.names[name] = value
+        self.show(result["value"])
+        return True
 
     def interact(self, text):
         """Lines of `interact`: all names of the frame in one namespace, and what is made there is there only."""
@@ -325,23 +350,40 @@ class Session:
 
 
 class Module(types.ModuleType):
-    """A recorded module of Python's own: names that the recording knows are its, the others this Python's."""
+    """A module of the run. What the recording knows of it is as recorded; of Python's own modules, the parts that tell by their
+    arguments alone are this Python's; all else would be this machine's, or would have to be run."""
 
-    def __init__(self, session, recorded, name):
+    def __init__(self, session, name, recorded=None):
         super().__init__(name)
-        self.__dict__["_session"] = session
-        self.__dict__["_recorded"] = recorded
+        self.__dict__.update(_session=session, _recorded=recorded)
 
     def __getattribute__(self, name):
-        if name in ("__dict__", "__class__", "_session", "_recorded", "__name__"):
+        if name in ("__dict__", "__class__", "__name__", "_session", "_recorded"):
             return object.__getattribute__(self, name)
-        try:
-            return self._session.world.attribute(self._recorded, name)
-        except (Refused, NotRecorded):
-            return getattr(importlib.import_module(self.__name__), name)
+        module, world = self.__name__, self._session.world
+        if self._recorded is not None:
+            try:
+                return world.attribute(self._recorded, name)
+            except (Refused, NotRecorded):
+                pass
+        if module in PURE or name in PURE_PARTS.get(module, ()):
+            return getattr(importlib.import_module(module), name)
+        if f"{module}.{name}" in (*PURE, *PURE_PARTS):
+            return Module(self._session, f"{module}.{name}")
+        if is_own(module):
+            raise Refused(f"{module}.{name} would tell of this machine, not of the recorded run")
+        raise Refused(f"{module}.{name}: what the module holds is not known here")
 
     def __setattr__(self, name, value):
         raise Refused(f"a recording cannot be changed: {self.__name__}.{name}")
+
+    def __repr__(self):
+        return f"<module {self.__name__!r}>" if self._recorded is None else repr(self._recorded)
+
+
+def is_own(module):
+    """Whether a module is Python's own."""
+    return module in sys.builtin_module_names or module.partition(".")[0] in sys.stdlib_module_names
 
 
 def main():

@@ -21,6 +21,14 @@ PURE = frozenset(
     json.encoder keyword math numbers operator pprint re reprlib shlex statistics string struct textwrap token tokenize
     types typing unicodedata urllib.parse uuid zlib""".split()
 )
+# Such parts of other modules.
+PURE_PARTS = {
+    "os": frozenset(["fspath", "sep", "linesep", "curdir", "pardir", "extsep", "pathsep", "strerror"]),
+    "os.path": frozenset(["basename", "dirname", "join", "normpath", "split", "splitext", "commonprefix", "commonpath", "isabs"]),
+    "time": frozenset(["gmtime"]),
+    "urllib": frozenset(),
+    "xml": frozenset(),
+}
 # Where C code of these modules says it is from, and the module that people name.
 _HOMES = {"_collections_abc": "collections.abc", "_functools": "functools", "_operator": "operator"}
 _HOMES.update({"_json": "json", "_struct": "struct", "_bisect": "bisect", "_heapq": "heapq", "_decimal": "decimal"})

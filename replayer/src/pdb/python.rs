@@ -66,19 +66,31 @@ impl Engine {
         self
     }
 
+    /// The value of an expression, or why there is none; `None` if a Python has to tell.
+    pub(super) fn told_natively(&self, expression: &str) -> Option<Result<Evaluated, EvalError>> {
+        let frame = self.stack.get(self.level).map_or(u64::MAX, |level| level.frame.activation);
+        if self.scratch.holds(expression, frame) {
+            return None;
+        }
+        let Some(scope) = self.scope() else {
+            return Some(Err(EvalError::Unknown("no frame".to_owned())));
+        };
+        match eval::evaluate(expression, &scope) {
+            Err(EvalError::Unsupported(_)) if self.python.borrow().is_allowed() => None,
+            // Python has better words for it.
+            Err(EvalError::Python { class, .. })
+                if is_syntax(&class) && self.python.borrow_mut().is_there(self.time.minor()) =>
+            {
+                None
+            }
+            told => Some(told),
+        }
+    }
+
     /// The value of an expression: told natively if that can be, else by a Python.
     pub(super) fn tell(&mut self, expression: &str, out: &mut Output) -> Result<Told, EvalError> {
-        let frame = self.stack.get(self.level).map_or(u64::MAX, |level| level.frame.activation);
-        if !self.scratch.holds(expression, frame) {
-            let scope = self.scope().ok_or_else(|| EvalError::Unknown("no frame".to_owned()))?;
-            match eval::evaluate(expression, &scope) {
-                Err(EvalError::Unsupported(_)) if self.python.borrow().is_allowed() => {}
-                // Python has better words for it.
-                Err(EvalError::Python { class, .. })
-                    if is_syntax(&class)
-                        && self.python.borrow_mut().is_there(self.time.minor()) => {}
-                told => return told.map(Told::Value),
-            }
+        if let Some(told) = self.told_natively(expression) {
+            return told.map(Told::Value);
         }
         match self.in_python(expression, Mode::Expression, out)? {
             Done::Told(told) => Ok(told),

@@ -48,10 +48,11 @@ impl Engine {
         match eval::classify(text) {
             Input::Expression => {
                 // As the interactive prompt does: nothing for None.
-                match self.evaluated(text, out) {
-                    Some(Told::Value(value)) if matches!(value.value(), eval::Val::None) => {}
-                    Some(told) => self.say_told(&told, out),
-                    None => {}
+                match self.told_natively(text) {
+                    Some(Ok(value)) if matches!(value.value(), eval::Val::None) => {}
+                    Some(Ok(value)) => out.say_value(&value.repr(&self.here())),
+                    Some(Err(error)) => out.say(error.to_string()),
+                    None => self.run_in_python(text, Mode::Statement, out),
                 }
             }
             Input::Change => match eval::change(text) {
