@@ -14,6 +14,7 @@ mod record;
 mod signals;
 mod slices;
 mod stdin;
+mod terminal;
 mod transcripts;
 mod travel;
 mod util;

@@ -146,6 +146,7 @@ impl Engine {
                 self.queue.clear();
                 self.pending = None;
                 out.say("--KeyboardInterrupt--");
+                self.show_entry(self.level, out);
                 false
             }
             Err(error) => {
