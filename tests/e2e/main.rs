@@ -9,6 +9,7 @@ mod coverage;
 mod debug;
 mod kills;
 mod page;
+mod past;
 mod pytrace;
 mod record;
 mod signals;

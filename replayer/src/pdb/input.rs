@@ -130,7 +130,7 @@ impl Engine {
             return false;
         }
         let mut argument = argument.trim();
-        if !argument.is_empty() && !command.takes_argument {
+        if !argument.is_empty() && !command.takes_argument && !table::is_own(command, argument) {
             if self.time.minor() >= 13 {
                 out.error(format!("Invalid argument: {argument}"));
                 out.say(help::usage(command));

@@ -8,6 +8,8 @@ use crate::timeline::{Breakpoint, Hit, Selected, Timeline, Verb, Verdict};
 use moviola_format::read::TraceError;
 
 type Moved = Result<bool, TraceError>;
+/// A breakpoint and a point, whichever there is.
+type Found = (Option<Hit>, Option<Reached>);
 
 const PROGRAM_FINISHED: &str = "The program finished: this is the end of the recording";
 const RECORDING_STARTS: &str = "This is the start of the recording";
@@ -56,22 +58,70 @@ impl Engine {
 
     /// To the first breakpoint or point before `until`, if there is one.
     fn run_forward(&mut self, until: u64, out: &mut Output) -> Moved {
-        let here = self.moment.stop;
-        let hit = self.next_hit(here + 1, until)?;
-        let limit = hit.as_ref().map_or(until, |hit| hit.stop.saturating_add(1));
-        let point = self.next_point(here, limit)?;
+        let (hit, point) = self.ahead(self.moment.stop, until)?;
         self.stop_at(hit, point, out)
     }
 
     /// To the last breakpoint or point before here, not before `least`, if there is one.
     fn run_backward(&mut self, least: u64, out: &mut Output) -> Moved {
-        let here = self.moment.stop;
-        // What Python does before the program is not the program.
-        let least = if here > self.start { least.max(self.start) } else { least };
-        let hit = self.previous_hit(here, least)?;
-        let limit = hit.as_ref().map_or(least, |hit| hit.stop);
-        let point = self.previous_point(here, limit)?;
+        let (hit, point) = self.behind(self.moment.stop, least)?;
         self.stop_at(hit, point, out)
+    }
+
+    /// The first breakpoint behind `from` and before `until`, and a point that is not behind it.
+    fn ahead(&mut self, from: u64, until: u64) -> Result<Found, TraceError> {
+        let hit = self.next_hit(from + 1, until)?;
+        let limit = hit.as_ref().map_or(until, |hit| hit.stop.saturating_add(1));
+        let point = self.next_point(from, limit)?;
+        Ok((hit, point))
+    }
+
+    /// The last breakpoint before `before`, not before `least`, and a point that is not before it.
+    fn behind(&mut self, before: u64, least: u64) -> Result<Found, TraceError> {
+        // What Python does before the program is not the program.
+        let least = if self.moment.stop > self.start { least.max(self.start) } else { least };
+        let hit = self.previous_hit(before, least)?;
+        let limit = hit.as_ref().map_or(least, |hit| hit.stop);
+        let point = self.previous_point(before, limit)?;
+        Ok((hit, point))
+    }
+
+    /// To the breakpoint or point that is met as the `count`-th from here, or before it to one whose
+    /// condition cannot be told. Temporary breakpoints on the way are used up.
+    fn run_to_hit(&mut self, count: usize, forwards: bool, out: &mut Output) -> Moved {
+        let mut from = self.moment.stop;
+        for left in (0..count).rev() {
+            let (hit, point) = match forwards {
+                true => self.ahead(from, u64::MAX)?,
+                false => self.behind(from, 0)?,
+            };
+            let unsure = hit.as_ref().is_some_and(|hit| hit.note.is_some());
+            let met = match (&hit, &point) {
+                // One that is not behind the breakpoint comes first, or with it.
+                (_, Some(point)) => point.stop,
+                (Some(hit), None) => hit.stop,
+                (None, None) => return Ok(false),
+            };
+            if left == 0 || unsure {
+                return self.stop_at(hit, point, out);
+            }
+            if let Some(hit) = hit.filter(|hit| hit.stop == met) {
+                self.use_up(&hit, out);
+            }
+            from = met;
+        }
+        Ok(false)
+    }
+
+    /// A temporary breakpoint is deleted when it is hit.
+    fn use_up(&mut self, hit: &Hit, out: &mut Output) {
+        let temporary = |breakpoint: &&Breakpoint| {
+            breakpoint.number == hit.number && breakpoint.temporary && hit.note.is_none()
+        };
+        if let Some(found) = self.breaks.iter().find(temporary) {
+            out.say(format!("Deleted {}", super::breaks::short(found)));
+            self.breaks.retain(|breakpoint| breakpoint.number != hit.number);
+        }
     }
 
     /// Stops at what was found: a point that is reached before the breakpoint, or with it.
@@ -116,17 +166,17 @@ impl Engine {
         self.backward(Verb::Until(line), out)
     }
 
-    /// `c(ontinue)`.
-    pub(super) fn do_continue(&mut self, out: &mut Output) -> Moved {
-        if !self.run_forward(u64::MAX, out)? {
+    /// `c(ontinue) [count]`.
+    pub(super) fn do_continue(&mut self, count: &str, out: &mut Output) -> Moved {
+        if !self.run_to_hit(hit_count(count).unwrap_or(1), true, out)? {
             self.run_to_end(out)?;
         }
         Ok(false)
     }
 
-    /// `rc`.
-    pub(super) fn do_reverse_continue(&mut self, out: &mut Output) -> Moved {
-        if !self.run_backward(0, out)? {
+    /// `rc [count]`.
+    pub(super) fn do_reverse_continue(&mut self, count: &str, out: &mut Output) -> Moved {
+        if !self.run_to_hit(hit_count(count).unwrap_or(1), false, out)? {
             self.run_to_start(out)?;
         }
         Ok(false)
@@ -162,6 +212,11 @@ impl Engine {
             out.say(format!("@{}", self.moment.stop));
             return Ok(false);
         }
+        if let Some(rest) = argument.strip_prefix("line")
+            && rest.starts_with(char::is_whitespace)
+        {
+            return self.goto_line(rest.trim(), out);
+        }
         let stop = self.position_of(argument)?;
         let Some(stop) = stop else {
             let shown = super::breaks::quoted(argument);
@@ -176,6 +231,38 @@ impl Engine {
         self.arrive(stop)?;
         self.tell_thread(thread, out);
         self.show_stop(out);
+        Ok(false)
+    }
+
+    /// `goto line N [next|prev|first|last]`: to an execution of a line of the file in view.
+    fn goto_line(&mut self, argument: &str, out: &mut Output) -> Moved {
+        let (line, which) = argument.split_once(char::is_whitespace).unwrap_or((argument, "next"));
+        let which = which.trim();
+        let known = matches!(which, "next" | "prev" | "first" | "last");
+        let Some(line) = line.parse().ok().filter(|_| known) else {
+            let shown = super::breaks::quoted(argument);
+            out.error(format!("Error in argument: {shown}; goto line N [next|prev|first|last]"));
+            return Ok(false);
+        };
+        let file = self.default_file();
+        let places = self.time.places(&file, line, None);
+        let here = self.moment.stop;
+        let found = match which {
+            "next" => self.time.next_at(&places, here + 1)?,
+            "prev" => self.time.previous_at(&places, here)?,
+            "first" => self.time.next_at(&places, 0)?,
+            _ => self.time.previous_at(&places, self.time.len())?,
+        };
+        match (found, which) {
+            (Some(stop), _) => self.go_to(stop, out)?,
+            (None, "next") => {
+                out.error(format!("{file}:{line} is not executed after this position"))
+            }
+            (None, "prev") => {
+                out.error(format!("{file}:{line} is not executed before this position"))
+            }
+            (None, _) => out.error(format!("{file}:{line} was never executed in the recording")),
+        }
         Ok(false)
     }
 
@@ -196,13 +283,7 @@ impl Engine {
         let thread = self.moment.thread;
         self.arrive(hit.stop)?;
         self.tell_thread(thread, out);
-        let temporary = |breakpoint: &&Breakpoint| {
-            breakpoint.number == hit.number && breakpoint.temporary && hit.note.is_none()
-        };
-        if let Some(found) = self.breaks.iter().find(temporary) {
-            out.say(format!("Deleted {}", super::breaks::short(found)));
-            self.breaks.retain(|breakpoint| breakpoint.number != hit.number);
-        }
+        self.use_up(hit, out);
         if let Some(note) = &hit.note {
             out.say(format!("Breakpoint {}: {note}", hit.number));
         }
@@ -269,6 +350,11 @@ fn judge(time: &Timeline, breakpoint: &Breakpoint, stop: u64) -> Result<Verdict,
         Err(EvalError::Python { .. }) => Verdict::True,
         Err(error) => Verdict::Unsure(format!("condition {text}: {error}")),
     })
+}
+
+/// The count of `c COUNT`.
+pub(super) fn hit_count(argument: &str) -> Option<usize> {
+    argument.parse().ok().filter(|count| *count > 0)
 }
 
 /// A line number or nothing; `None` after an error.

@@ -58,6 +58,11 @@ impl Engine {
 
     /// One entry of the stack, as pdb prints it.
     pub(super) fn show_entry(&self, level: usize, out: &mut Output) {
+        self.show_entry_with(level, "", out);
+    }
+
+    /// One entry of the stack with something behind its first line.
+    pub(super) fn show_entry_with(&self, level: usize, behind: &str, out: &mut Output) {
         let Some(entry) = self.stack.get(level) else {
             out.say(format!("> {}", not_recorded("the stack at this position")));
             return;
@@ -73,6 +78,7 @@ impl Engine {
             text.push_str("->");
             text.push_str(&self.returned());
         }
+        text.push_str(behind);
         if let Some(line) = self.source_line(entry) {
             text.push_str("\n-> ");
             text.push_str(line.trim());

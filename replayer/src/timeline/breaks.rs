@@ -35,6 +35,24 @@ pub struct Breakpoint {
     pub places: Vec<(u32, u32)>,
 }
 
+impl Breakpoint {
+    /// One that nobody has set, to look for places with.
+    fn anonymous(places: &[(u32, u32)]) -> Self {
+        Self {
+            number: 0,
+            file: String::new(),
+            line: 0,
+            temporary: false,
+            condition: None,
+            function: None,
+            enabled: true,
+            ignore: 0,
+            ignored: BTreeSet::new(),
+            places: places.to_vec(),
+        }
+    }
+}
+
 /// What a condition says at a hit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -167,6 +185,30 @@ impl Timeline {
             // Without conditions, the first block nearly always has the hit.
             wave = if scan.is_useful() { (wave * 4).min(WAVE_MAX) } else { 1 };
         }
+    }
+
+    /// The first stop at or after `from` at which one of these places is reached.
+    ///
+    /// # Errors
+    /// If the trace cannot be read on the way.
+    pub fn next_at(&self, places: &[(u32, u32)], from: u64) -> Result<Option<u64>, TraceError> {
+        let mut at = [Breakpoint::anonymous(places)];
+        let hit = self.next_hit(&mut at, from, u64::MAX, &mut |_, _| Ok(Verdict::True))?;
+        Ok(hit.map(|hit| hit.stop))
+    }
+
+    /// The last stop before `before` at which one of these places is reached.
+    ///
+    /// # Errors
+    /// If the trace cannot be read on the way.
+    pub fn previous_at(
+        &self,
+        places: &[(u32, u32)],
+        before: u64,
+    ) -> Result<Option<u64>, TraceError> {
+        let mut at = [Breakpoint::anonymous(places)];
+        let hit = self.previous_hit(&mut at, before, 0, &mut |_, _| Ok(Verdict::True))?;
+        Ok(hit.map(|hit| hit.stop))
     }
 
     /// How often a breakpoint's line was reached up to and including a stop, and in all.
