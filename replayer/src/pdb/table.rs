@@ -80,8 +80,8 @@ pub static COMMANDS: &[Command] = &[
         "h(elp) [command]",
         "Without argument, print the list of available commands.\nWith a command name as argument, print help about that command.",
         true,
-        |engine, arg, out| {
-            engine.help(arg, out);
+        |_, arg, out| {
+            super::help::help(arg, out);
             Ok(false)
         }
     ),
@@ -336,7 +336,7 @@ pub static COMMANDS: &[Command] = &[
     ),
     command!(
         ["goto"],
-        "goto [@N | start | end | %50 | time 1.2s | mark | line N [next|prev|first|last]]",
+        "goto [@N | start | end | %50 | time 1.2s | mark]\ngoto line N [next|prev|first|last]",
         "Go to a position; also selects the thread of that stop.  With line,\ngo to the next, previous, first or last execution of that line of the\ncurrent file.  Alone, print the position of the current stop.",
         true,
         |engine, arg, out| engine.do_goto(arg, out)
