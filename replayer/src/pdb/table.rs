@@ -52,8 +52,11 @@ pub const OWN: &[&str] = &[
     "rc",
 ];
 
+/// Whether a command takes this argument.
+type Takes = fn(&str) -> bool;
+
 /// What may follow commands that take nothing in pdb.
-const OPTIONS: &[(&str, fn(&str) -> bool)] = &[
+const OPTIONS: &[(&str, Takes)] = &[
     ("c", |argument| super::motion::hit_count(argument).is_some()),
     ("rc", |argument| super::motion::hit_count(argument).is_some()),
     ("w", |argument| argument == "-t"),
