@@ -122,6 +122,18 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_has_every_command() {
+        let manual = include_str!("../../../docs/debugger.md");
+        let is_word = |c: char| c.is_alphanumeric() || c == '-';
+        // What stands in the code of the page, word by word.
+        let code = manual.split('`').skip(1).step_by(2);
+        let words: Vec<&str> = code.flat_map(|code| code.split(|c| !is_word(c))).collect();
+        for name in COMMANDS.iter().flat_map(|command| command.names) {
+            assert!(words.contains(name), "{name}");
+        }
+    }
+
+    #[test]
     fn the_time_commands_are_those_that_pdb_does_not_have() {
         let text = told("time").join("\n");
         for name in OWN {
