@@ -144,7 +144,7 @@ pub static COMMANDS: &[Command] = &[
     command!(
         ["a", "args"],
         "a(rgs)",
-        "Print the argument list of the current function.\n\na @entry prints the arguments as they were at the call.",
+        "Print the argument list of the current function.\n\na @entry prints the arguments as they were at the call (of a\ngenerator: when it first ran).",
         false,
         |engine, arg, out| {
             match arg {
