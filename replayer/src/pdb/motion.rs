@@ -58,29 +58,30 @@ impl Engine {
 
     /// To the first breakpoint or point before `until`, if there is one.
     fn run_forward(&mut self, until: u64, out: &mut Output) -> Moved {
-        let (hit, point) = self.ahead(self.moment.stop, until)?;
+        let (hit, point) = self.ahead(self.moment.stop, until, &mut 0)?;
         self.stop_at(hit, point, out)
     }
 
     /// To the last breakpoint or point before here, not before `least`, if there is one.
     fn run_backward(&mut self, least: u64, out: &mut Output) -> Moved {
-        let (hit, point) = self.behind(self.moment.stop, least)?;
+        let (hit, point) = self.behind(self.moment.stop, least, &mut 0)?;
         self.stop_at(hit, point, out)
     }
 
-    /// The first breakpoint behind `from` and before `until`, and a point that is not behind it.
-    fn ahead(&mut self, from: u64, until: u64) -> Result<Found, TraceError> {
-        let hit = self.next_hit(from + 1, until)?;
+    /// The first breakpoint behind `from` and before `until`, `pass` others passed, and a point that is not
+    /// behind it.
+    fn ahead(&mut self, from: u64, until: u64, pass: &mut usize) -> Result<Found, TraceError> {
+        let hit = self.next_hit(from + 1, until, pass)?;
         let limit = hit.as_ref().map_or(until, |hit| hit.stop.saturating_add(1));
         let point = self.next_point(from, limit)?;
         Ok((hit, point))
     }
 
     /// The last breakpoint before `before`, not before `least`, and a point that is not before it.
-    fn behind(&mut self, before: u64, least: u64) -> Result<Found, TraceError> {
+    fn behind(&mut self, before: u64, least: u64, pass: &mut usize) -> Result<Found, TraceError> {
         // What Python does before the program is not the program.
         let least = if self.moment.stop > self.start { least.max(self.start) } else { least };
-        let hit = self.previous_hit(before, least)?;
+        let hit = self.previous_hit(before, least, pass)?;
         let limit = hit.as_ref().map_or(least, |hit| hit.stop);
         let point = self.previous_point(before, limit)?;
         Ok((hit, point))
@@ -90,27 +91,31 @@ impl Engine {
     /// condition cannot be told. Temporary breakpoints on the way are used up.
     fn run_to_hit(&mut self, count: usize, forwards: bool, out: &mut Output) -> Moved {
         let mut from = self.moment.stop;
-        for left in (0..count).rev() {
+        let mut left = count - 1;
+        loop {
+            // Points may lie between the hits, so that these are met one by one then.
+            let mut pass = if self.points.is_empty() { left } else { 0 };
+            let before = pass;
             let (hit, point) = match forwards {
-                true => self.ahead(from, u64::MAX)?,
-                false => self.behind(from, 0)?,
+                true => self.ahead(from, u64::MAX, &mut pass)?,
+                false => self.behind(from, 0, &mut pass)?,
             };
-            let unsure = hit.as_ref().is_some_and(|hit| hit.note.is_some());
+            left -= before - pass;
             let met = match (&hit, &point) {
                 // One that is not behind the breakpoint comes first, or with it.
                 (_, Some(point)) => point.stop,
                 (Some(hit), None) => hit.stop,
                 (None, None) => return Ok(false),
             };
-            if left == 0 || unsure {
+            let reached = hit.as_ref().filter(|hit| hit.stop == met);
+            if left == 0 || reached.is_some_and(|hit| hit.note.is_some()) {
                 return self.stop_at(hit, point, out);
             }
-            if let Some(hit) = hit.filter(|hit| hit.stop == met) {
+            if let Some(hit) = reached.cloned() {
                 self.use_up(&hit, out);
             }
-            from = met;
+            (from, left) = (met, left - 1);
         }
-        Ok(false)
     }
 
     /// A temporary breakpoint is deleted when it is hit.
@@ -323,16 +328,26 @@ impl Engine {
         Ok(())
     }
 
-    fn next_hit(&mut self, from: u64, until: u64) -> Result<Option<Hit>, TraceError> {
+    fn next_hit(
+        &mut self,
+        from: u64,
+        until: u64,
+        pass: &mut usize,
+    ) -> Result<Option<Hit>, TraceError> {
         let time = &self.time;
         let mut judge = |breakpoint: &Breakpoint, stop| judge(time, breakpoint, stop);
-        time.next_hit(&mut self.breaks, from, until, &mut judge)
+        time.next_hit(&mut self.breaks, from, until, pass, &mut judge)
     }
 
-    fn previous_hit(&mut self, before: u64, least: u64) -> Result<Option<Hit>, TraceError> {
+    fn previous_hit(
+        &mut self,
+        before: u64,
+        least: u64,
+        pass: &mut usize,
+    ) -> Result<Option<Hit>, TraceError> {
         let time = &self.time;
         let mut judge = |breakpoint: &Breakpoint, stop| judge(time, breakpoint, stop);
-        time.previous_hit(&mut self.breaks, before, least, &mut judge)
+        time.previous_hit(&mut self.breaks, before, least, pass, &mut judge)
     }
 }
 
