@@ -120,6 +120,18 @@ pub struct ReplayArgs {
     /// The Python that evaluates what the debugger cannot by itself [default: the recorded version, else another, on PATH]
     #[arg(long, value_name = "EXE")]
     pub python: Option<PathBuf>,
+    /// Stand where the program failed; an error if it did not end in an uncaught exception
+    #[arg(long, conflicts_with = "at")]
+    pub post_mortem: bool,
+    /// Stand where this exception was raised, by its number in `exceptions --all`
+    #[arg(long, value_name = "N", conflicts_with_all = ["at", "post_mortem"])]
+    pub exception: Option<usize>,
+    /// Do not step into modules of this name, as in 'importlib*'; can be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub skip: Vec<String>,
+    /// The sources that were recorded under OLD lie under NEW: breakpoints find them there; can be given several times
+    #[arg(long, value_name = "OLD=NEW")]
+    pub path_map: Vec<String>,
     /// The trace
     pub trace: PathBuf,
 }

@@ -78,8 +78,8 @@ fn script(path: &Path) -> Script {
     script
 }
 
-/// The text without what cannot be the same: addresses, and the frames that pdb itself stands in.
-fn bare(text: &str, allow: &[String]) -> Vec<String> {
+/// The lines of a text without what cannot be the same: addresses, and the frames that pdb itself stands in.
+pub fn bare(text: &str, allow: &[String]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut own = false;
     // Prompts that stood before what is left out.
@@ -99,7 +99,9 @@ fn bare(text: &str, allow: &[String]) -> Vec<String> {
         }
         own = false;
         // Ours only: how often a breakpoint is hit in all.
-        if bare.starts_with("\thit ") && bare.ends_with(" in the recording") {
+        if bare.ends_with(" in the recording")
+            && (bare.starts_with("\thit ") || bare.starts_with("\tnever executed"))
+        {
             continue;
         }
         if allow.iter().any(|name| name == "end") && bare.starts_with("The program finished") {
@@ -137,7 +139,8 @@ fn without_addresses(line: &str) -> String {
     out + rest
 }
 
-fn difference(want: &[String], got: &[String]) -> Option<String> {
+/// The first lines that differ.
+pub fn difference(want: &[String], got: &[String]) -> Option<String> {
     let at = (0..want.len().max(got.len())).find(|at| want.get(*at) != got.get(*at))?;
     let part = |lines: &[String]| {
         let from = at.saturating_sub(2).min(lines.len());

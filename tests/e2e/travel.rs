@@ -4,7 +4,8 @@
 use crate::util::Place;
 use std::path::Path;
 
-fn recorded(text: &str) -> Place {
+/// A place with a program and its recording.
+pub fn recorded(text: &str) -> Place {
     let place = Place::new();
     place.write("p.py", text);
     let done = place.record(&["p.py"]);
@@ -18,7 +19,7 @@ fn changing() -> Place {
 }
 
 /// What the session prints for these commands, from the start of the program.
-fn session(place: &Place, commands: &[&str]) -> Vec<String> {
+pub fn session(place: &Place, commands: &[&str]) -> Vec<String> {
     let input = commands.join("\n") + "\n";
     let done = place.feed(&["replay", "--at", "start", "t.moviola"], &input);
     assert_eq!(done.code, 0, "{done:?}");
@@ -28,7 +29,7 @@ fn session(place: &Place, commands: &[&str]) -> Vec<String> {
 }
 
 /// The positions that a command leads to, until the recording ends.
-fn walk(place: &Place, first: &[&str], command: &str) -> Vec<u64> {
+pub fn walk(place: &Place, first: &[&str], command: &str) -> Vec<u64> {
     let mut commands = first.to_vec();
     for _ in 0..400 {
         commands.extend([command, "goto"]);

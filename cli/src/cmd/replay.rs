@@ -18,8 +18,37 @@ pub fn run(args: &ReplayArgs) -> Outcome {
             .place(position)
             .map_err(|error| Failure::usage(format!("--at {position}: {error}")))?;
     }
+    if args.post_mortem && !engine.crashed() {
+        return Err(Failure::usage(
+            "--post-mortem: the program did not end in an uncaught exception; \
+             without it, the session begins at the start",
+        ));
+    }
+    if let Some(number) = args.exception {
+        engine
+            .place_at_exception(number)
+            .map_err(|error| Failure::usage(format!("--exception {number}: {error}")))?;
+    }
+    engine.skip(args.skip.clone());
+    let moved = args.path_map.iter().map(|map| moved(map)).collect::<Result<Vec<_>, _>>()?;
+    engine.moved(moved, &here()?.to_string_lossy());
     repl::run(&mut engine, &args.commands);
     Ok(0)
+}
+
+fn here() -> Result<PathBuf, Failure> {
+    std::env::current_dir()
+        .map_err(|error| Failure::usage(format!("no working directory to start from: {error}")))
+}
+
+/// `OLD=NEW`.
+fn moved(map: &str) -> Result<(String, String), Failure> {
+    match map.split_once('=') {
+        Some((old, new)) if !old.is_empty() && !new.is_empty() => {
+            Ok((old.to_owned(), new.to_owned()))
+        }
+        _ => Err(Failure::usage(format!("--path-map {map}: give OLD=NEW"))),
+    }
 }
 
 /// Opens a debugger session; what is missing in the trace is told. `python` evaluates what needs one.

@@ -72,7 +72,14 @@ pub fn run(engine: &mut Engine, mut last: Reply) {
     while !last.quit {
         let line = match editor.readline(&last.prompt) {
             Ok(line) => line,
-            Err(ReadlineError::Interrupted) => continue,
+            Err(ReadlineError::Interrupted) => {
+                let Some(words) = editor.helper() else { return };
+                last = words.engine.borrow_mut().break_off();
+                if !show(&last) {
+                    break;
+                }
+                continue;
+            }
             Err(_) => END_OF_INPUT.to_owned(),
         };
         if !line.trim().is_empty() && line != END_OF_INPUT {

@@ -138,6 +138,9 @@ impl Engine {
             format!("{name}.py")
         };
         for name in [name, &with_suffix] {
+            if let Some(old) = self.before_move(name).filter(|old| files.contains(old)) {
+                return Some(old);
+            }
             let canonic = self.time.canonic(name);
             if files.contains(&canonic) {
                 return Some(canonic);
@@ -155,6 +158,17 @@ impl Engine {
             }
         }
         None
+    }
+
+    /// What a file was called in the recording that is called this now.
+    fn before_move(&self, name: &str) -> Option<String> {
+        let absolute = |path: &str| crate::export::absolute(&self.settings.here, path);
+        let name = absolute(name);
+        self.settings.moved.iter().find_map(|(old, new)| {
+            let rest = name.strip_prefix(absolute(new).trim_end_matches('/'))?;
+            let whole = rest.is_empty() || rest.starts_with('/');
+            whole.then(|| self.time.canonic(&format!("{old}{rest}")))
+        })
     }
 
     /// A function that an expression or a name stands for.
@@ -280,6 +294,8 @@ impl Engine {
             }
             if total > 0 {
                 out.say(format!("\thit {hits} of {total} in the recording"));
+            } else {
+                out.say("\tnever executed in the recording");
             }
         }
         for point in &self.points {

@@ -1,11 +1,14 @@
-//! `exceptions`: the chain of the exception that ended the program.
+//! `exceptions`: the chain of the exception that ended the program; all that were raised.
 
+use super::watch::PAGE;
+use super::words::exception_line;
 use super::world::Here;
 use super::{Engine, Output};
 use crate::machine::StopKind;
 use crate::show::class::field;
 use crate::show::{Objects, known, repr};
 use crate::timeline::Seek;
+use moviola_format::event::Reason;
 use moviola_format::read::{OwnedValue, TraceError};
 
 /// Exceptions followed (`pdb.Pdb.MAX_CHAINED_EXCEPTION_DEPTH`).
@@ -34,12 +37,15 @@ impl Engine {
         chain
     }
 
-    /// `exceptions [number]`.
+    /// `exceptions [number]`, `exceptions --all [#FROM]`.
     pub(super) fn do_exceptions(
         &mut self,
         argument: &str,
         out: &mut Output,
     ) -> Result<(), TraceError> {
+        if let Some(from) = argument.strip_prefix("--all") {
+            return self.list_exceptions(from.trim(), out);
+        }
         let chain = self.chain();
         if chain.is_empty() {
             out.say(
@@ -84,6 +90,66 @@ impl Engine {
         self.chain_index = usize::try_from(number).ok();
         self.show_entry(self.level, out);
         Ok(())
+    }
+
+    /// Every exception that the program raised, handled or not.
+    fn list_exceptions(&self, from: &str, out: &mut Output) -> Result<(), TraceError> {
+        let skip = match from.strip_prefix('#').unwrap_or(from) {
+            "" => Some(0),
+            number => number.parse::<usize>().ok(),
+        };
+        let Some(skip) = skip else {
+            let shown = super::breaks::quoted(from);
+            out.error(format!("Error in argument: {shown}; exceptions --all [#FROM]"));
+            return Ok(());
+        };
+        let (mut from, mut number) = (self.start, 0);
+        while let Some(stop) = self.time.next_begun(from, u64::MAX, "*")? {
+            if number == skip + PAGE {
+                out.say(format!("... more: exceptions --all #{number}"));
+                return Ok(());
+            }
+            if number >= skip {
+                let value = self.time.innermost(stop)?.and_then(|moment| moment.value);
+                let value = value.unwrap_or(OwnedValue::Unknown(Reason::Detail));
+                let line = exception_line(&value, &Here::new(&self.time, stop));
+                let mark = if stop == self.moment.stop { ">" } else { " " };
+                let place = self.entry_of(stop)?;
+                out.say_value(&format!("{mark} {number:>3} @{stop:<10} {place}  {line}"));
+            }
+            (from, number) = (stop + 1, number + 1);
+        }
+        if number == 0 {
+            out.say("The program raised no exception");
+        } else if number <= skip {
+            out.say(format!("There are {number} exceptions"));
+        }
+        Ok(())
+    }
+
+    /// Goes to where an exception of `exceptions --all` was raised, without a word.
+    ///
+    /// # Errors
+    /// What there is instead.
+    pub fn place_at_exception(&mut self, number: usize) -> Result<(), String> {
+        let problem = |error: TraceError| format!("cannot read the trace: {error}");
+        let mut from = self.start;
+        for before in 0..=number {
+            let Some(stop) = self.time.next_begun(from, u64::MAX, "*").map_err(problem)? else {
+                return Err(match before {
+                    0 => "the program raised no exception".to_owned(),
+                    count => format!("the program raised {count} exceptions, counted from 0"),
+                });
+            };
+            from = stop + 1;
+        }
+        self.place(&format!("@{}", from - 1))
+    }
+
+    /// Whether the program ended in an uncaught exception.
+    #[must_use]
+    pub const fn crashed(&self) -> bool {
+        self.crash.is_some()
     }
 
     /// The objects as they were when the program ended: an exception of the chain may be younger than

@@ -1,11 +1,13 @@
 //! Commands about the stack and the source: where, up, down, list, longlist, args.
 
 use super::breaks::quoted;
+use super::past::Counts;
 use super::{Engine, Output};
 use crate::machine::StopKind;
 use crate::show::repr;
 use crate::timeline::Seek;
 use moviola_format::read::TraceError;
+use std::ops::RangeInclusive;
 
 impl Engine {
     /// `w(here)`.
@@ -92,7 +94,11 @@ impl Engine {
 
     /// `l(ist) [first[, last] | .]`.
     pub(super) fn do_list(&mut self, argument: &str, out: &mut Output) -> Result<(), TraceError> {
-        "list".clone_into(&mut self.last);
+        let counted =
+            argument.strip_prefix("-c").filter(|rest| !rest.starts_with(char::is_alphanumeric));
+        let last = if counted.is_some() { "list -c" } else { "list" };
+        last.clone_into(&mut self.last);
+        let argument = counted.map_or(argument, str::trim);
         let mut last = None;
         let current = i64::from(self.current_line()?);
         let first = if !argument.is_empty() && argument != "." {
@@ -122,7 +128,11 @@ impl Engine {
         let last = last.unwrap_or(first.saturating_add(10));
         let file = self.current_file();
         let lines = self.source(&file).unwrap_or_default();
-        self.print_lines(&lines, first, last, &file, out)?;
+        let counts = match counted {
+            Some(_) => Some(self.counts(first, last)?),
+            None => None,
+        };
+        self.print_lines(&lines, first..=last, &file, counts.as_ref(), out)?;
         let count = lines.len() as i64;
         self.listed = u32::try_from(last.min(count)).ok();
         if count < last {
@@ -134,9 +144,9 @@ impl Engine {
     fn print_lines(
         &self,
         lines: &[String],
-        first: i64,
-        last: i64,
+        range: RangeInclusive<i64>,
         file: &str,
+        counts: Option<&Counts>,
         out: &mut Output,
     ) -> Result<(), TraceError> {
         let file = self.time.canonic(file);
@@ -148,21 +158,22 @@ impl Engine {
             .filter(|breakpoint| breakpoint.file == file)
             .map(|breakpoint| breakpoint.line)
             .collect();
-        for number in first.max(1)..=last {
+        for number in (*range.start()).max(1)..=*range.end() {
             let at = usize::try_from(number - 1).unwrap_or(usize::MAX);
             let Some(line) = lines.get(at) else { break };
             let mut text = format!("{number:>3}");
             if text.len() < 4 {
                 text.push(' ');
             }
-            let broken = u32::try_from(number).is_ok_and(|number| breaks.contains(&number));
-            text.push(if broken { 'B' } else { ' ' });
+            let here = u32::try_from(number).unwrap_or(0);
+            text.push(if breaks.contains(&here) { 'B' } else { ' ' });
             if number == current {
                 text.push_str("->");
             } else if number == raised {
                 text.push_str(">>");
             }
-            out.say(format!("{text}\t{}", line.trim_end()));
+            let column = counts.map_or_else(String::new, |counts| counts.column(here));
+            out.say(format!("{text}\t{column}{}", line.trim_end()));
         }
         Ok(())
     }
@@ -180,8 +191,12 @@ impl Engine {
         }
     }
 
-    /// `ll`.
-    pub(super) fn do_longlist(&mut self, out: &mut Output) -> Result<(), TraceError> {
+    /// `ll`, `ll -c`.
+    pub(super) fn do_longlist(
+        &mut self,
+        counted: bool,
+        out: &mut Output,
+    ) -> Result<(), TraceError> {
         let code = self.stack.get(self.level).and_then(|entry| self.time.code(entry.frame.code));
         let Some(code) = code else {
             out.error("could not get source code");
@@ -204,7 +219,8 @@ impl Engine {
             }
             (first as i64, super::show::block_end(&lines, first) as i64)
         };
-        self.print_lines(&lines, first, last, &file, out)
+        let counts = if counted { Some(self.counts(first, last)?) } else { None };
+        self.print_lines(&lines, first..=last, &file, counts.as_ref(), out)
     }
 
     /// `a(rgs)`.

@@ -138,7 +138,7 @@ impl Engine {
             return false;
         }
         let mut argument = argument.trim();
-        if !argument.is_empty() && !command.takes_argument {
+        if !argument.is_empty() && !command.takes_argument && !table::is_own(command, argument) {
             if self.time.minor() >= 13 {
                 out.error(format!("Invalid argument: {argument}"));
                 out.say(help::usage(command));
@@ -154,6 +154,7 @@ impl Engine {
                 self.queue.clear();
                 self.pending = None;
                 out.say("--KeyboardInterrupt--");
+                self.show_entry(self.level, out);
                 false
             }
             Err(error) => {

@@ -1,7 +1,7 @@
 //! Commands that run when a breakpoint is hit: `commands ... end`.
 
 use super::input::{Asking, parsed};
-use super::{Engine, Output, help, table};
+use super::{Engine, Output, Reply, help, table};
 use moviola_format::read::TraceError;
 
 /// What runs at a breakpoint.
@@ -12,6 +12,8 @@ pub(super) struct List {
     silent: bool,
     /// Whether the last line moves on.
     moves: bool,
+    /// The list that there was before, in case that the definition is broken off.
+    before: Option<Box<List>>,
 }
 
 /// Commands after which a list ends (`pdb.Pdb.commands_resuming`), and their twins. `until` is in
@@ -55,8 +57,20 @@ impl Engine {
             out.error(format!("cannot set commands: {problem}"));
             return;
         }
-        self.lists.insert(number, List::default());
+        let before = self.lists.remove(&number).map(|list| Box::new(List { before: None, ..list }));
+        self.lists.insert(number, List { before, ..List::default() });
         self.asking = Asking::List(number);
+    }
+
+    /// Ctrl-C while something is asked: a list that is being defined is as it was before.
+    pub fn break_off(&mut self) -> Reply {
+        let mut out = Output::default();
+        if let Asking::List(number) = std::mem::replace(&mut self.asking, Asking::Command) {
+            let before = self.lists.remove(&number).and_then(|list| list.before);
+            self.lists.extend(before.map(|list| (number, *list)));
+            out.error("command definition aborted, old commands restored");
+        }
+        self.reply(out, false)
     }
 
     /// One line of a list that is being defined (`pdb.Pdb.handle_command_def`).

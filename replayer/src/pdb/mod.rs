@@ -13,6 +13,7 @@ mod input;
 mod lists;
 mod motion;
 mod open;
+mod past;
 mod processes;
 mod python;
 mod scratch;
@@ -131,6 +132,18 @@ pub struct Engine {
     ran: bool,
     processes: processes::Processes,
     sources: RefCell<FxHashMap<String, Option<Rc<Vec<String>>>>>,
+    settings: Settings,
+}
+
+/// What a session was started with.
+#[derive(Debug, Clone, Default)]
+struct Settings {
+    /// Patterns of modules that steps pass over.
+    skip: Vec<String>,
+    /// Where recorded sources lie now: old and new beginnings of paths.
+    moved: Vec<(String, String)>,
+    /// The directory that the user's relative paths start from.
+    here: String,
 }
 
 impl Engine {
@@ -185,6 +198,7 @@ impl Engine {
             ran: first.is_some(),
             processes: processes::Processes::default(),
             sources: RefCell::default(),
+            settings: Settings::default(),
         };
         engine.settle()?;
         if crash.is_some()
@@ -212,6 +226,20 @@ impl Engine {
     #[must_use]
     pub const fn interrupt(&self) -> &std::sync::Arc<std::sync::atomic::AtomicBool> {
         self.time.interrupt()
+    }
+
+    /// Steps pass over frames of modules whose names match one of these patterns, as with the `skip` of
+    /// [`bdb.Bdb`](https://docs.python.org/3/library/bdb.html).
+    pub fn skip(&mut self, patterns: Vec<String>) {
+        self.time.skip(&patterns);
+        self.settings.skip = patterns;
+    }
+
+    /// Breakpoints may be given in sources that have moved: pairs of an old and a new path, of which the
+    /// new ones, and those of the user, start from the directory `here` unless they are absolute.
+    pub fn moved(&mut self, moved: Vec<(String, String)>, here: &str) {
+        self.settings.moved = moved;
+        here.clone_into(&mut self.settings.here);
     }
 
     /// The position.

@@ -11,6 +11,8 @@ use moviola_format::read::TraceError;
 use std::cell::RefCell;
 
 type Moved = Result<bool, TraceError>;
+/// A breakpoint and a point, whichever there is.
+type Found = (Option<Hit>, Option<Reached>);
 
 const PROGRAM_FINISHED: &str = "The program finished: this is the end of the recording";
 const RECORDING_STARTS: &str = "This is the start of the recording";
@@ -59,22 +61,75 @@ impl Engine {
 
     /// To the first breakpoint or point before `until`, if there is one.
     fn run_forward(&mut self, until: u64, out: &mut Output) -> Moved {
-        let here = self.moment.stop;
-        let hit = self.next_hit(here + 1, until)?;
-        let limit = hit.as_ref().map_or(until, |hit| hit.stop.saturating_add(1));
-        let point = self.next_point(here, limit)?;
+        let (hit, point) = self.ahead(self.moment.stop, until, &mut 0)?;
         self.stop_at(hit, point, out)
     }
 
     /// To the last breakpoint or point before here, not before `least`, if there is one.
     fn run_backward(&mut self, least: u64, out: &mut Output) -> Moved {
-        let here = self.moment.stop;
-        // What Python does before the program is not the program.
-        let least = if here > self.start { least.max(self.start) } else { least };
-        let hit = self.previous_hit(here, least)?;
-        let limit = hit.as_ref().map_or(least, |hit| hit.stop);
-        let point = self.previous_point(here, limit)?;
+        let (hit, point) = self.behind(self.moment.stop, least, &mut 0)?;
         self.stop_at(hit, point, out)
+    }
+
+    /// The first breakpoint behind `from` and before `until`, `pass` others passed, and a point that is not
+    /// behind it.
+    fn ahead(&mut self, from: u64, until: u64, pass: &mut usize) -> Result<Found, TraceError> {
+        let hit = self.next_hit(from + 1, until, pass)?;
+        let limit = hit.as_ref().map_or(until, |hit| hit.stop.saturating_add(1));
+        let point = self.next_point(from, limit)?;
+        Ok((hit, point))
+    }
+
+    /// The last breakpoint before `before`, not before `least`, and a point that is not before it.
+    fn behind(&mut self, before: u64, least: u64, pass: &mut usize) -> Result<Found, TraceError> {
+        // What Python does before the program is not the program.
+        let least = if self.moment.stop > self.start { least.max(self.start) } else { least };
+        let hit = self.previous_hit(before, least, pass)?;
+        let limit = hit.as_ref().map_or(least, |hit| hit.stop);
+        let point = self.previous_point(before, limit)?;
+        Ok((hit, point))
+    }
+
+    /// To the breakpoint or point that is met as the `count`-th from here, or before it to one whose
+    /// condition cannot be told. Temporary breakpoints on the way are used up.
+    fn run_to_hit(&mut self, count: usize, forwards: bool, out: &mut Output) -> Moved {
+        let mut from = self.moment.stop;
+        let mut left = count - 1;
+        loop {
+            // Points may lie between the hits, so that these are met one by one then.
+            let mut pass = if self.points.is_empty() { left } else { 0 };
+            let before = pass;
+            let (hit, point) = match forwards {
+                true => self.ahead(from, u64::MAX, &mut pass)?,
+                false => self.behind(from, 0, &mut pass)?,
+            };
+            left -= before - pass;
+            let met = match (&hit, &point) {
+                // One that is not behind the breakpoint comes first, or with it.
+                (_, Some(point)) => point.stop,
+                (Some(hit), None) => hit.stop,
+                (None, None) => return Ok(false),
+            };
+            let reached = hit.as_ref().filter(|hit| hit.stop == met);
+            if left == 0 || reached.is_some_and(|hit| hit.note.is_some()) {
+                return self.stop_at(hit, point, out);
+            }
+            if let Some(hit) = reached.cloned() {
+                self.use_up(&hit, out);
+            }
+            (from, left) = (met, left - 1);
+        }
+    }
+
+    /// A temporary breakpoint is deleted when it is hit.
+    fn use_up(&mut self, hit: &Hit, out: &mut Output) {
+        let temporary = |breakpoint: &&Breakpoint| {
+            breakpoint.number == hit.number && breakpoint.temporary && hit.note.is_none()
+        };
+        if let Some(found) = self.breaks.iter().find(temporary) {
+            out.say(format!("Deleted {}", super::breaks::short(found)));
+            self.breaks.retain(|breakpoint| breakpoint.number != hit.number);
+        }
     }
 
     /// Stops at what was found: a point that is reached before the breakpoint, or with it.
@@ -121,17 +176,17 @@ impl Engine {
         self.backward(Verb::Until(line), out)
     }
 
-    /// `c(ontinue)`.
-    pub(super) fn do_continue(&mut self, out: &mut Output) -> Moved {
-        if !self.run_forward(u64::MAX, out)? {
+    /// `c(ontinue) [count]`.
+    pub(super) fn do_continue(&mut self, count: &str, out: &mut Output) -> Moved {
+        if !self.run_to_hit(hit_count(count).unwrap_or(1), true, out)? {
             self.run_to_end(out)?;
         }
         Ok(false)
     }
 
-    /// `rc`.
-    pub(super) fn do_reverse_continue(&mut self, out: &mut Output) -> Moved {
-        if !self.run_backward(0, out)? {
+    /// `rc [count]`.
+    pub(super) fn do_reverse_continue(&mut self, count: &str, out: &mut Output) -> Moved {
+        if !self.run_to_hit(hit_count(count).unwrap_or(1), false, out)? {
             self.run_to_start(out)?;
         }
         Ok(false)
@@ -168,6 +223,11 @@ impl Engine {
             out.say(format!("@{}", self.moment.stop));
             return Ok(false);
         }
+        if let Some(rest) = argument.strip_prefix("line")
+            && rest.starts_with(char::is_whitespace)
+        {
+            return self.goto_line(rest.trim(), out);
+        }
         let stop = self.position_of(argument)?;
         let Some(stop) = stop else {
             let shown = super::breaks::quoted(argument);
@@ -182,6 +242,38 @@ impl Engine {
         self.arrive(stop)?;
         self.tell_thread(thread, out);
         self.show_stop(out);
+        Ok(false)
+    }
+
+    /// `goto line N [next|prev|first|last]`: to an execution of a line of the file in view.
+    fn goto_line(&mut self, argument: &str, out: &mut Output) -> Moved {
+        let (line, which) = argument.split_once(char::is_whitespace).unwrap_or((argument, "next"));
+        let which = which.trim();
+        let known = matches!(which, "next" | "prev" | "first" | "last");
+        let Some(line) = line.parse().ok().filter(|_| known) else {
+            let shown = super::breaks::quoted(argument);
+            out.error(format!("Error in argument: {shown}; goto line N [next|prev|first|last]"));
+            return Ok(false);
+        };
+        let file = self.default_file();
+        let places = self.time.places(&file, line, None);
+        let here = self.moment.stop;
+        let found = match which {
+            "next" => self.time.next_at(&places, here + 1)?,
+            "prev" => self.time.previous_at(&places, here)?,
+            "first" => self.time.next_at(&places, 0)?,
+            _ => self.time.previous_at(&places, self.time.len())?,
+        };
+        match (found, which) {
+            (Some(stop), _) => self.go_to(stop, out)?,
+            (None, "next") => {
+                out.error(format!("{file}:{line} is not executed after this position"))
+            }
+            (None, "prev") => {
+                out.error(format!("{file}:{line} is not executed before this position"))
+            }
+            (None, _) => out.error(format!("{file}:{line} was never executed in the recording")),
+        }
         Ok(false)
     }
 
@@ -202,13 +294,7 @@ impl Engine {
         let thread = self.moment.thread;
         self.arrive(hit.stop)?;
         self.tell_thread(thread, out);
-        let temporary = |breakpoint: &&Breakpoint| {
-            breakpoint.number == hit.number && breakpoint.temporary && hit.note.is_none()
-        };
-        if let Some(found) = self.breaks.iter().find(temporary) {
-            out.say(format!("Deleted {}", super::breaks::short(found)));
-            self.breaks.retain(|breakpoint| breakpoint.number != hit.number);
-        }
+        self.use_up(hit, out);
         if let Some(note) = &hit.note {
             out.say(format!("Breakpoint {}: {note}", hit.number));
         }
@@ -248,16 +334,26 @@ impl Engine {
         Ok(())
     }
 
-    fn next_hit(&mut self, from: u64, until: u64) -> Result<Option<Hit>, TraceError> {
+    fn next_hit(
+        &mut self,
+        from: u64,
+        until: u64,
+        pass: &mut usize,
+    ) -> Result<Option<Hit>, TraceError> {
         let (time, python) = (&self.time, &self.python);
         let mut judge = |breakpoint: &Breakpoint, stop| judge(time, python, breakpoint, stop);
-        time.next_hit(&mut self.breaks, from, until, &mut judge)
+        time.next_hit(&mut self.breaks, from, until, pass, &mut judge)
     }
 
-    fn previous_hit(&mut self, before: u64, least: u64) -> Result<Option<Hit>, TraceError> {
+    fn previous_hit(
+        &mut self,
+        before: u64,
+        least: u64,
+        pass: &mut usize,
+    ) -> Result<Option<Hit>, TraceError> {
         let (time, python) = (&self.time, &self.python);
         let mut judge = |breakpoint: &Breakpoint, stop| judge(time, python, breakpoint, stop);
-        time.previous_hit(&mut self.breaks, before, least, &mut judge)
+        time.previous_hit(&mut self.breaks, before, least, pass, &mut judge)
     }
 }
 
@@ -286,6 +382,11 @@ fn judge(
         Err(EvalError::Python { .. }) => Verdict::True,
         Err(error) => Verdict::Unsure(format!("condition {text}: {error}")),
     })
+}
+
+/// The count of `c COUNT`.
+pub(super) fn hit_count(argument: &str) -> Option<usize> {
+    argument.parse().ok().filter(|count| *count > 0)
 }
 
 /// A line number or nothing; `None` after an error.

@@ -58,6 +58,11 @@ impl Engine {
 
     /// One entry of the stack, as pdb prints it.
     pub(super) fn show_entry(&self, level: usize, out: &mut Output) {
+        self.show_entry_with(level, "", out);
+    }
+
+    /// One entry of the stack with something behind its first line.
+    pub(super) fn show_entry_with(&self, level: usize, behind: &str, out: &mut Output) {
         let Some(entry) = self.stack.get(level) else {
             out.say(format!("> {}", not_recorded("the stack at this position")));
             return;
@@ -74,6 +79,7 @@ impl Engine {
             text.push_str("->");
             text.push_str(&self.returned());
         }
+        text.push_str(behind);
         if entry.line.is_none() {
             text.push_str("\n-> Warning: lineno is None");
         } else if let Some(line) = self.source_line(entry) {

@@ -83,6 +83,8 @@ impl Engine {
         self.processes = std::mem::take(&mut left.processes);
         let before = self.processes.family.own;
         self.processes.family.own = number;
+        self.time.skip(&left.settings.skip);
+        self.settings.clone_from(&left.settings);
         self.last.clone_from(&left.last);
         self.processes.parked.insert(before, left);
     }

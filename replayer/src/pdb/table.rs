@@ -52,6 +52,24 @@ pub const OWN: &[&str] = &[
     "rc",
 ];
 
+/// Whether a command takes this argument.
+type Takes = fn(&str) -> bool;
+
+/// What may follow commands that take nothing in pdb.
+const OPTIONS: &[(&str, Takes)] = &[
+    ("c", |argument| super::motion::hit_count(argument).is_some()),
+    ("rc", |argument| super::motion::hit_count(argument).is_some()),
+    ("w", |argument| argument == "-t"),
+    ("ll", |argument| argument == "-c"),
+    ("a", |argument| argument == "@entry"),
+    ("rv", |argument| super::past::returned_count(argument).is_some()),
+];
+
+/// Whether this may follow a command that takes nothing in pdb.
+pub fn is_own(command: &Command, argument: &str) -> bool {
+    OPTIONS.iter().any(|(name, is)| command.names[0] == *name && is(argument))
+}
+
 macro_rules! command {
     ($names:expr, $usage:expr, $help:expr, $takes:expr, $run:expr) => {
         Command { names: &$names, usage: $usage, help: $help, takes_argument: $takes, run: $run }
@@ -65,8 +83,8 @@ pub static COMMANDS: &[Command] = &[
         "h(elp) [command]",
         "Without argument, print the list of available commands.\nWith a command name as argument, print help about that command.",
         true,
-        |engine, arg, out| {
-            engine.help(arg, out);
+        |_, arg, out| {
+            super::help::help(arg, out);
             Ok(false)
         }
     ),
@@ -80,10 +98,13 @@ pub static COMMANDS: &[Command] = &[
     command!(
         ["w", "where", "bt"],
         "w(here)",
-        "Print a stack trace, with the most recent frame at the bottom.\nAn arrow indicates the \"current frame\", which determines the\ncontext of most commands.  'bt' is an alias for this command.",
+        "Print a stack trace, with the most recent frame at the bottom.\nAn arrow indicates the \"current frame\", which determines the\ncontext of most commands.  'bt' is an alias for this command.\n\nw -t also shows the position at which each frame's line began.",
         false,
-        |engine, _, out| {
-            engine.do_where(out);
+        |engine, arg, out| {
+            match arg {
+                "-t" => engine.do_where_times(out)?,
+                _ => engine.do_where(out),
+            }
             Ok(false)
         }
     ),
@@ -110,7 +131,7 @@ pub static COMMANDS: &[Command] = &[
     command!(
         ["l", "list"],
         "l(ist) [first[, last] | .]",
-        "List source code for the current file.  Without arguments,\nlist 11 lines around the current line or continue the previous\nlisting.  With . as argument, list 11 lines around the current\nline.  With one argument, list 11 lines starting at that line.\nWith two arguments, list the given range; if the second\nargument is less than the first, it is a count.",
+        "List source code for the current file.  Without arguments,\nlist 11 lines around the current line or continue the previous\nlisting.  With . as argument, list 11 lines around the current\nline.  With one argument, list 11 lines starting at that line.\nWith two arguments, list the given range; if the second\nargument is less than the first, it is a count.\n\nl -c also shows how often each line runs in the whole recording, with\n< at lines that this call has run already and > at those that it is\ngoing to run.",
         true,
         |engine, arg, out| {
             engine.do_list(arg, out)?;
@@ -120,20 +141,23 @@ pub static COMMANDS: &[Command] = &[
     command!(
         ["ll", "longlist"],
         "ll | longlist",
-        "List the whole source code for the current function or frame.",
+        "List the whole source code for the current function or frame.\n\nll -c also shows how often each line runs, as l -c does.",
         false,
-        |engine, _, out| {
-            engine.do_longlist(out)?;
+        |engine, arg, out| {
+            engine.do_longlist(arg == "-c", out)?;
             Ok(false)
         }
     ),
     command!(
         ["a", "args"],
         "a(rgs)",
-        "Print the argument list of the current function.",
+        "Print the argument list of the current function.\n\na @entry prints the arguments as they were at the call (of a\ngenerator: when it first ran).",
         false,
-        |engine, _, out| {
-            engine.do_args(out);
+        |engine, arg, out| {
+            match arg {
+                "@entry" => engine.do_args_at_entry(out)?,
+                _ => engine.do_args(out),
+            }
             Ok(false)
         }
     ),
@@ -170,10 +194,13 @@ pub static COMMANDS: &[Command] = &[
     command!(
         ["rv", "retval"],
         "retval",
-        "Print the return value for the last return of a function.",
+        "Print the return value for the last return of a function.\n\nrv -n 5 shows the last five values that functions returned or yielded\nin this thread, with their positions.",
         false,
-        |engine, _, out| {
-            engine.do_retval(out);
+        |engine, arg, out| {
+            match super::past::returned_count(arg) {
+                Some(count) => engine.do_returned(count, out)?,
+                None => engine.do_retval(out),
+            }
             Ok(false)
         }
     ),
@@ -208,9 +235,9 @@ pub static COMMANDS: &[Command] = &[
     command!(
         ["c", "cont", "continue"],
         "c(ont(inue))",
-        "Go on, only stop when a breakpoint is encountered.",
+        "Go on, only stop when a breakpoint is encountered.\n\nc 3 stops at the third from here.",
         false,
-        |engine, _, out| engine.do_continue(out)
+        |engine, arg, out| engine.do_continue(arg, out)
     ),
     command!(
         ["rs", "reverse-step"],
@@ -243,9 +270,9 @@ pub static COMMANDS: &[Command] = &[
     command!(
         ["rc", "reverse-continue"],
         "rc | reverse-continue",
-        "Go back, only stop when a breakpoint is encountered.",
+        "Go back, only stop when a breakpoint is encountered: the twin of\ncontinue.  rc 3 stops at the third from here.",
         false,
-        |engine, _, out| engine.do_reverse_continue(out)
+        |engine, arg, out| engine.do_reverse_continue(arg, out)
     ),
     command!(
         ["b", "break"],
@@ -319,8 +346,8 @@ pub static COMMANDS: &[Command] = &[
     ),
     command!(
         ["goto"],
-        "goto [@N | start | end | %50 | time 1.2s | mark]",
-        "Go to a position; also selects the thread of that stop.\nAlone, print the position of the current stop.",
+        "goto [@N | start | end | %50 | time 1.2s | mark]\ngoto line N [next|prev|first|last]",
+        "Go to a position; also selects the thread of that stop.  With line,\ngo to the next, previous, first or last execution of that line of the\ncurrent file.  Alone, print the position of the current stop.",
         true,
         |engine, arg, out| engine.do_goto(arg, out)
     ),
@@ -357,7 +384,7 @@ pub static COMMANDS: &[Command] = &[
     command!(
         ["exceptions"],
         "exceptions [number]",
-        "List the exception that ended the program and those that it came\nfrom; with a number, go to where that one was raised.",
+        "List the exception that ended the program and those that it came\nfrom; with a number, go to where that one was raised.\n\nexceptions --all lists every exception of the run, also those that\nwere handled, with the positions at which they were raised.",
         true,
         |engine, arg, out| {
             engine.do_exceptions(arg, out)?;
@@ -426,7 +453,7 @@ pub static COMMANDS: &[Command] = &[
             if !arg.is_empty() {
                 engine.do_watch(arg, out)?;
             }
-            engine.do_reverse_continue(out)
+            engine.do_reverse_continue("", out)
         }
     ),
     command!(
@@ -530,10 +557,12 @@ pub static COMMANDS: &[Command] = &[
     command!(
         ["j", "jump"],
         "j(ump) lineno",
-        "The past cannot be changed; see goto, until and reverse-until.",
+        "The past cannot be changed: a line that was not run next is not run\nnow.  To see the line run at another time: goto line N\n[next|prev|first|last].",
         true,
         |_, _, out| {
-            out.error("the past cannot be changed: use goto @N, until or reverse-until to move");
+            out.error(
+                "the past cannot be changed: goto line N [next|prev|first|last] goes to where that line runs",
+            );
             Ok(false)
         }
     ),

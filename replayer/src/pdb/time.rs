@@ -122,7 +122,7 @@ impl Engine {
     }
 
     /// `file(line)function()` of a stop.
-    fn entry_of(&self, stop: u64) -> Result<String, TraceError> {
+    pub(super) fn entry_of(&self, stop: u64) -> Result<String, TraceError> {
         let Some(record) = self.time.record(stop)? else { return Ok("?".to_owned()) };
         Ok(match self.time.code(u64::from(record.code)) {
             Some(code) => format!("{}({}){}()", code.filename, record.line, code.name),

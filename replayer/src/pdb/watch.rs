@@ -71,14 +71,8 @@ impl Point {
                 tracked.next(time, from, until)?.map(|change| self.changed(&change))
             }
             Kind::Exception(name) => {
-                let mut at = from + 1;
-                loop {
-                    let Some(stop) = time.next_raise(at, until)? else { break None };
-                    if time.begins(stop)? && time.is_raised(stop, name)? {
-                        break Some(self.reached(stop, format!("exception {name}")));
-                    }
-                    at = stop + 1;
-                }
+                let stop = time.next_begun(from + 1, until, name)?;
+                stop.map(|stop| self.reached(stop, format!("exception {name}")))
             }
             Kind::Audit(_, pattern) => time
                 .next_audit(pattern, from)?
@@ -367,6 +361,24 @@ impl Timeline {
                 record.activation == caller
             })?;
         Ok(line.unwrap_or(before))
+    }
+
+    /// The first stop at or after `from` and before `until` at which an exception of this class is
+    /// raised; `*` is any.
+    pub(super) fn next_begun(
+        &self,
+        from: u64,
+        until: u64,
+        name: &str,
+    ) -> Result<Option<u64>, TraceError> {
+        let mut at = from;
+        while let Some(stop) = self.next_raise(at, until)? {
+            if self.begins(stop)? && self.is_raised(stop, name)? {
+                return Ok(Some(stop));
+            }
+            at = stop + 1;
+        }
+        Ok(None)
     }
 
     fn next_raise(&self, from: u64, until: u64) -> Result<Option<u64>, TraceError> {

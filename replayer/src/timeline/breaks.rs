@@ -35,6 +35,24 @@ pub struct Breakpoint {
     pub places: Vec<(u32, u32)>,
 }
 
+impl Breakpoint {
+    /// One that nobody has set, to look for places with.
+    fn anonymous(places: &[(u32, u32)]) -> Self {
+        Self {
+            number: 0,
+            file: String::new(),
+            line: 0,
+            temporary: false,
+            condition: None,
+            function: None,
+            enabled: true,
+            ignore: 0,
+            ignored: BTreeSet::new(),
+            places: places.to_vec(),
+        }
+    }
+}
+
 /// What a condition says at a hit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -85,7 +103,8 @@ impl Timeline {
         places
     }
 
-    /// The next hit at or after `from` and before `until`.
+    /// The next hit at or after `from` and before `until`, behind `pass` others that need no stop; those that were
+    /// found are taken off.
     ///
     /// # Errors
     /// If the trace cannot be read on the way.
@@ -94,6 +113,7 @@ impl Timeline {
         breaks: &mut [Breakpoint],
         from: u64,
         until: u64,
+        pass: &mut usize,
         judge: Judge<'_>,
     ) -> Result<Option<Hit>, TraceError> {
         let until = until.min(self.len());
@@ -117,7 +137,9 @@ impl Timeline {
                 }
                 let view = self.view(*found)?;
                 for stop in inside {
-                    if let Some(hit) = cross(breaks, &view, stop, judge)? {
+                    if let Some(hit) = cross(breaks, &view, stop, judge)?
+                        && !passes(breaks, &hit, pass)
+                    {
                         return Ok(Some(hit));
                     }
                 }
@@ -128,7 +150,8 @@ impl Timeline {
         }
     }
 
-    /// The last hit before `before` and after `least` (or at it).
+    /// The last hit before `before` and after `least` (or at it), behind `pass` others that need no stop; those that were
+    /// found are taken off.
     ///
     /// # Errors
     /// If the trace cannot be read on the way.
@@ -137,6 +160,7 @@ impl Timeline {
         breaks: &mut [Breakpoint],
         before: u64,
         least: u64,
+        pass: &mut usize,
         judge: Judge<'_>,
     ) -> Result<Option<Hit>, TraceError> {
         if before == 0 || before <= least {
@@ -158,7 +182,7 @@ impl Timeline {
                     continue;
                 }
                 let view = self.view(*found)?;
-                if let Some(hit) = last_crossed(breaks, &view, &crossings, judge)? {
+                if let Some(hit) = last_crossed(breaks, &view, &crossings, pass, judge)? {
                     return Ok(Some(hit));
                 }
             }
@@ -167,6 +191,30 @@ impl Timeline {
             // Without conditions, the first block nearly always has the hit.
             wave = if scan.is_useful() { (wave * 4).min(WAVE_MAX) } else { 1 };
         }
+    }
+
+    /// The first stop at or after `from` at which one of these places is reached.
+    ///
+    /// # Errors
+    /// If the trace cannot be read on the way.
+    pub fn next_at(&self, places: &[(u32, u32)], from: u64) -> Result<Option<u64>, TraceError> {
+        let mut at = [Breakpoint::anonymous(places)];
+        let hit = self.next_hit(&mut at, from, u64::MAX, &mut 0, &mut |_, _| Ok(Verdict::True))?;
+        Ok(hit.map(|hit| hit.stop))
+    }
+
+    /// The last stop before `before` at which one of these places is reached.
+    ///
+    /// # Errors
+    /// If the trace cannot be read on the way.
+    pub fn previous_at(
+        &self,
+        places: &[(u32, u32)],
+        before: u64,
+    ) -> Result<Option<u64>, TraceError> {
+        let mut at = [Breakpoint::anonymous(places)];
+        let hit = self.previous_hit(&mut at, before, 0, &mut 0, &mut |_, _| Ok(Verdict::True))?;
+        Ok(hit.map(|hit| hit.stop))
     }
 
     /// How often a breakpoint's line was reached up to and including a stop, and in all.
@@ -282,6 +330,7 @@ fn last_crossed(
     breaks: &mut [Breakpoint],
     view: &super::View,
     crossings: &[u64],
+    pass: &mut usize,
     judge: Judge<'_>,
 ) -> Result<Option<Hit>, TraceError> {
     let mut end = crossings.len();
@@ -295,7 +344,9 @@ fn last_crossed(
                 let verdict = verdicts.get(&(stop, breakpoint.number));
                 Ok(verdict.cloned().unwrap_or(Verdict::True))
             };
-            if let Some(hit) = cross(breaks, view, *stop, &mut known)? {
+            if let Some(hit) = cross(breaks, view, *stop, &mut known)?
+                && !passes(breaks, &hit, pass)
+            {
                 return Ok(Some(hit));
             }
         }
@@ -303,6 +354,16 @@ fn last_crossed(
         part *= 8;
     }
     Ok(None)
+}
+
+/// Whether a hit is one of those to pass: there is nothing to say or to delete at it.
+fn passes(breaks: &[Breakpoint], hit: &Hit, pass: &mut usize) -> bool {
+    let temporary = |found: &Breakpoint| found.number == hit.number && found.temporary;
+    if *pass == 0 || hit.note.is_some() || breaks.iter().any(temporary) {
+        return false;
+    }
+    *pass -= 1;
+    true
 }
 
 /// Crossings asked first on the way back.

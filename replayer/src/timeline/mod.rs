@@ -9,6 +9,7 @@ mod crash;
 mod moment;
 mod scan;
 mod search;
+mod skip;
 mod view;
 
 pub use breaks::{Breakpoint, Hit, Verdict, first_executable};
@@ -41,6 +42,7 @@ pub struct Timeline {
     walker: RefCell<Option<Walker>>,
     objects: RefCell<(u64, FxHashMap<u64, Arc<ObjectState>>)>,
     interrupt: Arc<AtomicBool>,
+    skip: skip::Skip,
 }
 
 /// Stacks part of the way through a block, so that a look a little later is cheap.
@@ -78,6 +80,7 @@ impl Timeline {
             walker: RefCell::default(),
             objects: RefCell::default(),
             interrupt: Arc::default(),
+            skip: skip::Skip::default(),
         }
     }
 

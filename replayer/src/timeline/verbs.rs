@@ -120,6 +120,9 @@ impl Timeline {
         match verb {
             Verb::Step => self.step_forward(from, thread),
             Verb::Next | Verb::Until(_) if leaving => self.step_forward(from, thread),
+            Verb::Next | Verb::Until(_) if self.passes_over(moment, at.level) => {
+                self.out_of_skipped(at, verb)
+            }
             Verb::Next => self.in_frame_forward(at, 0),
             Verb::Until(line) => {
                 let current = moment.stack.get(at.level).map_or(0, super::Level::number);
@@ -132,8 +135,9 @@ impl Timeline {
     fn step_forward(&self, from: u64, thread: u32) -> Result<Option<u64>, TraceError> {
         let mut from = from;
         loop {
-            let found =
-                self.find_forward(from, Seek::Anything, |_, record| record.thread == thread)?;
+            let found = self.find_forward(from, Seek::Anything, |stop, record| {
+                record.thread == thread && !self.is_skipped(record.code, stop)
+            })?;
             let Some(stop) = found else { return Ok(None) };
             if !self.is_skipped_raise(stop)? {
                 return Ok(Some(stop));
@@ -144,15 +148,19 @@ impl Timeline {
 
     /// Behind the outermost frame: what the interpreter runs of its own there is passed over.
     fn outside_forward(&self, from: u64, thread: u32) -> Result<Option<u64>, TraceError> {
-        self.find_forward(from, Seek::Anything, |_, record| {
-            record.thread == thread && !self.is_library(record.code)
+        self.find_forward(from, Seek::Anything, |stop, record| {
+            record.thread == thread
+                && !self.is_library(record.code)
+                && !self.is_skipped(record.code, stop)
         })
     }
 
     /// Before the outermost frame, likewise.
     fn outside_backward(&self, before: u64, thread: u32) -> Result<Option<u64>, TraceError> {
-        self.find_backward(before, Seek::Anything, |_, record| {
-            record.thread == thread && !self.is_library(record.code)
+        self.find_backward(before, Seek::Anything, |stop, record| {
+            record.thread == thread
+                && !self.is_library(record.code)
+                && !self.is_skipped(record.code, stop)
         })
     }
 
@@ -204,12 +212,34 @@ impl Timeline {
         }
     }
 
+    /// In a frame that is passed over, bdb stops at no line: `until` leads to its return, `next` to a
+    /// breakpoint or the end, and both of a generator to where its caller sees that it has ended.
+    fn out_of_skipped(&self, at: Selected<'_>, verb: Verb) -> Result<Option<u64>, TraceError> {
+        let activation = at.activation();
+        let code = at.moment.stack.get(at.level).map_or(u64::MAX, |level| level.frame.code);
+        let generator = self.code(code).is_some_and(|code| code.flags & SUSPENDABLE != 0);
+        if verb == Verb::Next && !generator {
+            return Ok(None);
+        }
+        let end = self.find_forward(at.moment.stop + 1, at.seek(), |_, record| {
+            record.activation == activation
+                && matches!(record.kind, StopKind::Return | StopKind::Unwind)
+        })?;
+        match end {
+            Some(end) if generator => self.after_generator(end, at.moment.thread as u32),
+            end => Ok(end),
+        }
+    }
+
     /// A generator has ended at `stop`: pdb stops at the StopIteration in its caller, if there
     /// is one, and otherwise loses its frame; we then stop at the caller's next stop.
     fn after_generator(&self, stop: u64, thread: u32) -> Result<Option<u64>, TraceError> {
         let depth = self.record(stop)?.map_or(0, |record| record.depth);
-        self.find_forward(stop + 1, Seek::Anything, |_, record| {
-            record.thread == thread && record.depth < depth && !record.kind.is_call()
+        self.find_forward(stop + 1, Seek::Anything, |stop, record| {
+            record.thread == thread
+                && record.depth < depth
+                && !record.kind.is_call()
+                && !self.is_skipped(record.code, stop)
         })
     }
 
@@ -221,6 +251,9 @@ impl Timeline {
             let thread = at.moment.thread as u32;
             let below = at.level.checked_sub(1).and_then(|level| at.moment.stack.get(level));
             let Some(below) = below else { return self.step_forward(at.moment.stop + 1, thread) };
+            if self.passes_over(at.moment, at.level - 1) {
+                return Ok(None);
+            }
             let caller = below.frame.activation;
             let seek = Seek::Frame { activation: caller };
             return self.find_forward(at.moment.stop + 1, seek, |_, record| {
@@ -234,32 +267,35 @@ impl Timeline {
             && self.record(last)?.is_some_and(|record| record.activation == activation)
             && self.record(last)?.is_some_and(|record| record.kind != StopKind::Yield)
         {
-            return self.stop_iteration_after(last).map(Some);
+            return self.stop_iteration_after(last);
         }
         let end = self.find_forward(at.moment.stop + 1, at.seek(), |_, record| {
             record.activation == activation
                 && matches!(record.kind, StopKind::Return | StopKind::Unwind)
         })?;
         match end {
-            Some(end) => self.stop_iteration_after(end).map(Some),
+            Some(end) => self.stop_iteration_after(end),
             None => Ok(None),
         }
     }
 
     /// pdb leaves a generator at the StopIteration that its end makes in the caller; where there
     /// is none, its return is the place.
-    fn stop_iteration_after(&self, end: u64) -> Result<u64, TraceError> {
-        let Some(record) = self.record(end)? else { return Ok(end) };
+    fn stop_iteration_after(&self, end: u64) -> Result<Option<u64>, TraceError> {
+        let Some(record) = self.record(end)? else { return Ok(Some(end)) };
         if record.kind != StopKind::Return || !self.suspendable(record.code) {
-            return Ok(end);
+            return Ok(Some(end));
         }
         let next =
             self.find_forward(end + 1, Seek::Anything, |_, other| other.thread == record.thread)?;
-        let Some(next) = next else { return Ok(end) };
+        let Some(next) = next else { return Ok(Some(end)) };
         let raise = self
             .record(next)?
-            .is_some_and(|other| other.kind == StopKind::Raise && other.depth + 1 == record.depth);
-        Ok(if raise { next } else { end })
+            .filter(|other| other.kind == StopKind::Raise && other.depth + 1 == record.depth);
+        Ok(match raise {
+            Some(raise) => Some(next).filter(|_| !self.is_skipped(raise.code, next)),
+            None => Some(end),
+        })
     }
 
     /// Where a verb's twin leads, breakpoints aside; `None`: to the start of the recording.
@@ -285,8 +321,9 @@ impl Timeline {
     fn step_backward(&self, before: u64, thread: u32) -> Result<Option<u64>, TraceError> {
         let mut before = before;
         loop {
-            let found =
-                self.find_backward(before, Seek::Anything, |_, record| record.thread == thread)?;
+            let found = self.find_backward(before, Seek::Anything, |stop, record| {
+                record.thread == thread && !self.is_skipped(record.code, stop)
+            })?;
             let Some(stop) = found else { return Ok(None) };
             if !self.is_skipped_raise(stop)? {
                 return Ok(Some(stop));
@@ -305,6 +342,9 @@ impl Timeline {
         let activation = at.activation();
         if at.is_top() && at.moment.kind == StopKind::Call {
             return self.caller_before(at);
+        }
+        if self.passes_over(at.moment, at.level) {
+            return Ok(None);
         }
         let mut before = at.moment.stop;
         loop {
@@ -332,6 +372,13 @@ impl Timeline {
         }
     }
 
+    /// Whether steps do not stop in this frame.
+    fn passes_over(&self, moment: &Moment, level: usize) -> bool {
+        let code = moment.stack.get(level).map(|level| level.frame.code);
+        let code = code.and_then(|code| u32::try_from(code).ok());
+        code.is_some_and(|code| self.is_skipped(code, moment.stop))
+    }
+
     /// The stop in the caller from which the selected frame was called or resumed.
     fn caller_before(&self, at: Selected<'_>) -> Result<Option<u64>, TraceError> {
         let Some(level) = at.moment.stack.get(at.level) else { return Ok(None) };
@@ -342,6 +389,9 @@ impl Timeline {
     fn caller_of(&self, entered: u64) -> Result<Option<u64>, TraceError> {
         let Some(moment) = self.moment(entered)? else { return Ok(None) };
         let Some(caller) = moment.stack.len().checked_sub(2) else { return Ok(None) };
+        if self.passes_over(&moment, caller) {
+            return self.step_backward(entered, moment.thread as u32);
+        }
         let caller = moment.stack[caller].frame.activation;
         let seek = Seek::Frame { activation: caller };
         self.find_backward(entered, seek, |_, record| record.activation == caller)
