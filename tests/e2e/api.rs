@@ -73,3 +73,23 @@ fn traces_are_read_from_python() {
     let done = run(&place, "api.py", &["t.moviola", BINARY]);
     assert_eq!((done.code, done.out.trim()), (0, "ok"), "{}", done.err);
 }
+
+#[test]
+fn the_guide_runs_as_written() {
+    let place = Place::new();
+    let sample = crate::util::sample("bank_transfer.py");
+    place.write("bank_transfer.py", &std::fs::read_to_string(sample).unwrap());
+    let done = place.run(&["record", "-o", "bank_transfer.moviola", "bank_transfer.py"]);
+    assert!(done.err.contains("bank_transfer.moviola"), "{done:?}");
+    let guide = std::fs::read_to_string(root().join("docs/python.md")).unwrap();
+    let block = guide.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
+    let mut command = place.command(python());
+    let path = std::env::var("PATH").unwrap();
+    let binary = Path::new(BINARY).parent().unwrap().display();
+    command.env("PATH", format!("{binary}:{path}"));
+    command.env("PYTHONPATH", root().join("recorder/python")).args(["-c", block]);
+    let done = crate::util::feed(&mut command, "");
+    assert_eq!(done.code, 0, "{}", done.err);
+    // The frames that the exception left.
+    assert_eq!(done.out.lines().filter(|line| line.contains("'account'")).count(), 1, "{done:?}");
+}

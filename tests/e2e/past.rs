@@ -55,8 +55,8 @@ fn a_count_is_as_many_commands() {
     assert!(told[3].ends_with("hit 1 of 4 in the recording"), "{told:?}");
     assert!(told[4].starts_with("The program finished"), "{told:?}");
     // A condition that cannot be told stops on the way.
-    let told = session(&place, &["b 13, print(i)", "c 3"]);
-    assert!(told[1].contains("Breakpoint 1: condition print(i): "), "{told:?}");
+    let told = session(&place, &["b 13, inner(xs)", "c 3"]);
+    assert!(told[1].contains("Breakpoint 1: condition inner(xs): "), "{told:?}");
 }
 
 #[test]

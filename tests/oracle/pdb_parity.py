@@ -34,11 +34,12 @@ SECONDS = 60
 # Calls of set_trace that are looked for; no doctest has more.
 STOPS = 8
 
-PROMPTS = ("(Pdb) ", "(com) ", "Clear all breaks? ")
+PROMPTS = ("(Pdb) ", "(com) ", "Clear all breaks? ", ">>> ", "...   ", "... ")
 
 # What is done to the texts: (name, what, why). The functions that do it name the row.
 NORMALISED = [
     ("echo", "each prompt of the replay is followed by the line of input", "the input of a doctest echoes itself"),
+    ("ps1", "the prompt `>>> ` of interact is `... `", "the text of a doctest cannot have it; its input prints the other"),
     ("output", "what the program printed after a line of input in a live session stands behind that line", "a replay does not print it again; a live session with the same input tells where it belongs"),
     ("files", "the directory is taken out of the names of the examples, and put in where the input has one", "the text of a file is recorded, that of a name in angle brackets is not; so each example lies in a file"),
     ("end", "the text from `The program finished` on, and input behind it, is left out", "a doctest goes on to its next example, a recording stays at its end"),
@@ -137,7 +138,7 @@ def transcript(lines, text, program):
         while prompt := next((p for p in PROMPTS if line.startswith(p)), None):
             if ended or count == len(lines):
                 return "".join(out)
-            out.append(prompt + lines[count] + "\n")
+            out.append(("... " if prompt == ">>> " else prompt) + lines[count] + "\n")
             count += 1
             out.append(program[count] if count < len(program) else "")
             line = line[len(prompt):]

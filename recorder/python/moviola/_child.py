@@ -278,11 +278,11 @@ class Session:
         body = f"try:\n{textwrap.indent(text, '  ')}\nfinally:\n  __moviola__['names'] = __moviola__['locals']()\n"
         head = "".join(f"  {name} = None\n" for name in known)
         nonlocals = "".join(f"    nonlocal {name}\n" for name in known)
-        whole = f"def outer(__moviola__):\n{head}  def scope():\n{nonlocals}{textwrap.indent(body, '    ')}  return scope.__code__\n"
+        whole = f"def __pdb_outer(__moviola__):\n{head}  def __pdb_scope():\n{nonlocals}{textwrap.indent(body, '    ')}  return __pdb_scope.__code__\n"
         namespace = {}
         try:
             exec(whole, namespace)
-            compiled = namespace["outer"](result)
+            compiled = namespace["__pdb_outer"](result)
         except (SyntaxError, TypeError):
             return False
         result["locals"] = lambda: sys._getframe(1).f_locals.copy()

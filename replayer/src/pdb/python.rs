@@ -186,6 +186,9 @@ impl Engine {
         drop(scope);
         self.tell_variables(&mut out);
         let mut scratch = std::mem::take(&mut self.scratch);
+        if matches!(mode, Mode::Statement | Mode::More) {
+            scratch.enter(frame);
+        }
         scratch.tell(&mut out, frame, &self.here());
         self.scratch = scratch;
         out.push('}');

@@ -143,8 +143,15 @@ impl Scratch {
             self.set_variable(&name, made);
         }
         let made = entries(made);
-        if !made.is_empty() || self.frame == frame {
-            self.enter(frame);
+        if self.frame != frame {
+            // An expression has made something in another frame than statements did: what it has made is
+            // kept as far as it is known here.
+            for (name, made) in made {
+                if matches!(made, Made::Value(_)) {
+                    self.set(frame, &name, made);
+                }
+            }
+        } else {
             self.locals.retain(|(_, made)| matches!(made, Made::Deleted));
             self.locals.retain(|(name, _)| made.iter().all(|(other, _)| other != name));
             self.locals.extend(made);

@@ -68,4 +68,16 @@ try:
     recording[0]
 except moviola.TraceError as error:
     assert str(error) == "the trace is closed"
+
+# The stubs speak of what there is.
+import ast
+import os
+
+with open(os.path.join(os.path.dirname(moviola.__file__), "__init__.pyi")) as file:
+    stubs = {node.name: node for node in ast.parse(file.read()).body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+assert set(moviola.__all__) <= set(stubs), set(moviola.__all__) - set(stubs)
+for name in moviola.__all__:
+    for part in getattr(stubs[name], "body", []) if isinstance(stubs[name], ast.ClassDef) else []:
+        if isinstance(part, ast.FunctionDef):
+            assert hasattr(getattr(moviola, name), part.name), (name, part.name)
 print("ok")
