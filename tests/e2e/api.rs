@@ -79,8 +79,10 @@ fn the_guide_runs_as_written() {
     let place = Place::new();
     let sample = crate::util::sample("bank_transfer.py");
     place.write("bank_transfer.py", &std::fs::read_to_string(sample).unwrap());
-    let done = place.run(&["record", "-o", "bank_transfer.moviola", "bank_transfer.py"]);
-    assert!(done.err.contains("bank_transfer.moviola"), "{done:?}");
+    let exe = python();
+    let trace = "bank_transfer.moviola";
+    let done = place.run(&["record", "--python", &exe, "-o", trace, "bank_transfer.py"]);
+    assert_eq!(done.code, 1, "{done:?}");
     let guide = std::fs::read_to_string(root().join("docs/python.md")).unwrap();
     let block = guide.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
     let mut command = place.command(python());

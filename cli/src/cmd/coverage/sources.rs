@@ -2,7 +2,7 @@
 
 use crate::ui;
 use moviola_format::read::{Trace, check_encoding, decoded};
-use moviola_replayer::report::coverage::code::{Code, Lines, Patterns, logical_lines};
+use moviola_replayer::report::coverage::code::{Code, Patterns};
 use moviola_replayer::report::coverage::{Choice, Measured};
 use moviola_replayer::report::executable_lines;
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,7 +82,9 @@ impl Sources {
     }
 
     /// The logical lines of a recorded file; each line by itself if the text is not known.
-    pub fn lines(&self, file: &str) -> Lines {
+    #[cfg(feature = "coverage-data")]
+    pub fn lines(&self, file: &str) -> moviola_replayer::report::coverage::code::Lines {
+        use moviola_replayer::report::coverage::code::logical_lines;
         self.files
             .get(file)
             .map(|source| logical_lines(&decoded(&source.bytes)))
