@@ -8,6 +8,7 @@ mod bad_input;
 mod children;
 mod coverage;
 mod debug;
+mod evaluate;
 mod kills;
 mod page;
 mod past;

@@ -1,0 +1,177 @@
+//! What a Python of the debugger's own evaluates: that it is the one that was named, that it runs nothing of the program's,
+//! and that the recording stays as it is.
+
+use crate::travel::{recorded, session};
+use crate::util::{Place, feed, python};
+
+const PROGRAM: &str = "\
+import json
+ran = []
+class Box:
+    def __init__(self, x):
+        self.x = x
+    def __eq__(self, other):
+        ran.append('eq')
+        return True
+    def __hash__(self):
+        return 1
+    def __len__(self):
+        return 9
+    @property
+    def double(self):
+        return self.x * 2
+def helper(x):
+    return x
+words = ['b', 'a']
+boxes = [Box(2), Box(1)]
+done = 1
+";
+
+/// What a session that has a Python says to each command at the end of the program.
+fn told(place: &Place, commands: &[&str]) -> Vec<String> {
+    let exe = python();
+    let mut command = place.command(env!("CARGO_BIN_EXE_moviola"));
+    command.args(["replay", "--python", &exe, "--at", "end", "t.moviola"]);
+    let done = feed(&mut command, &(commands.join("\n") + "\n"));
+    assert_eq!(done.code, 0, "{done:?}");
+    let told = done.out.split("(Pdb) ").skip(1).map(|part| part.trim_end().to_owned());
+    told.take(commands.len()).collect()
+}
+
+#[test]
+fn the_programs_own_code_is_not_run() {
+    let place = recorded(PROGRAM);
+    let commands = [
+        "p (lambda: boxes[0] == boxes[1])()",
+        "p (lambda: {boxes[0]: 1})()",
+        "p list(map(len, boxes))",
+        "p [b.double for b in map(lambda b: b, boxes)]",
+        "p list(map(helper, words))",
+        "p (lambda: Box(3))()",
+        "p (lambda: boxes.index(boxes[1]))()",
+    ];
+    for (command, said) in commands.iter().zip(told(&place, &commands)) {
+        assert!(said.starts_with("*** moviola: cannot tell offline: "), "{command}: {said}");
+    }
+    let fine = ["p max(boxes, key=lambda b: b.x).x", "p (lambda: boxes[0] is boxes[0])()", "p ran"];
+    assert_eq!(told(&place, &fine), ["2", "True", "[]"]);
+}
+
+#[test]
+fn the_recording_does_not_change() {
+    let place = recorded(PROGRAM);
+    let said = told(
+        &place,
+        &[
+            "words.append('c')",
+            "p words",
+            "for w in words: w.upper()",
+            "copy = list(words); copy.append('c')",
+            "p copy, words",
+            "words.sort()",
+            "p words",
+            "boxes[0].x = 5",
+            "setattr(boxes[0], 'x', 5)",
+            "p boxes[0].x",
+            "words = 3",
+            "p words",
+            "rs",
+            "p words",
+        ],
+    );
+    assert!(said[0].contains("a recording cannot be changed"), "{said:?}");
+    assert_eq!(said[1], "['b', 'a']");
+    assert_eq!(said[2], "'B'\n'A'");
+    assert_eq!((&*said[3], &*said[4]), ("", "(['b', 'a', 'c'], ['b', 'a'])"));
+    assert!(said[5].contains("a recording cannot be changed"), "{said:?}");
+    assert_eq!(said[6], "['b', 'a']");
+    assert!(said[7].contains("cannot be changed"), "{said:?}");
+    assert!(said[8].contains("cannot be changed"), "{said:?}");
+    assert_eq!((&*said[9], &*said[10], &*said[11]), ("2", "", "3"));
+    assert!(said[12].contains("words is as it was recorded"), "{said:?}");
+    assert_eq!(said[13], "['b', 'a']");
+}
+
+#[test]
+fn the_python_is_isolated() {
+    let place = recorded(PROGRAM);
+    // Modules that the user's own Python would find first.
+    let evil = "raise SystemExit('ran')\n";
+    for name in ["re.py", "textwrap.py", "sitecustomize.py", "usercustomize.py"] {
+        place.write(name, evil);
+    }
+    let exe = python();
+    let mut command = place.command(env!("CARGO_BIN_EXE_moviola"));
+    command.env("PYTHONPATH", place.work()).env("PYTHONSTARTUP", place.work().join("re.py"));
+    command.args(["replay", "--python", &exe, "--at", "end", "t.moviola"]);
+    let input = "import re\nre.findall('a', 'aab')\nopen('re.py')\nimport os\nos.getcwd()\nos.system('echo hi')\n";
+    let done = feed(&mut command, input);
+    assert!(done.out.contains("['a', 'a']"), "{done:?}");
+    assert_eq!(done.out.matches("cannot tell offline").count(), 3, "{done:?}");
+    assert!(!done.out.contains("hi\n") && !done.out.contains("ran"), "{done:?}");
+}
+
+#[test]
+fn without_a_python_the_rest_still_works() {
+    let place = recorded(PROGRAM);
+    let commands = "p words\np (lambda: 1)()\nfor w in words: w\np sorted(words)\n";
+    for (exe, why) in [("/no/such/python", "No such file"), ("/bin/cat", "`/bin/cat`: ")] {
+        let args = ["replay", "--python", exe, "--at", "end", "t.moviola"];
+        let done = place.feed(&args, commands);
+        assert_eq!(done.code, 0, "{done:?}");
+        assert!(done.out.contains("(Pdb) ['b', 'a']\n"), "{done:?}");
+        assert!(done.out.contains("(Pdb) ['a', 'b']\n"), "{done:?}");
+        assert_eq!(done.out.matches(why).count(), 2, "{done:?}");
+        assert!(done.out.contains("name one with --python"), "{done:?}");
+    }
+}
+
+#[test]
+fn a_python_that_ends_is_told_and_started_again() {
+    let place = recorded(PROGRAM);
+    let said = told(
+        &place,
+        &[
+            "mine = lambda: 4",
+            "mine()",
+            "().__class__.__base__.__subclasses__()[0] and [c for c in ().__class__.__base__.__subclasses__() if c.__name__ == '_wrap_close'][0].__init__.__globals__['_exit'](3)",
+            "mine()",
+            "p (lambda: words)()",
+            "raise SystemExit",
+            "p (lambda: words)()",
+        ],
+    );
+    assert_eq!(said[1], "4");
+    assert!(said[2].contains("has ended") && said[2].contains("mine"), "{said:?}");
+    assert_eq!(said[3], "*** NameError: name 'mine' is not defined");
+    assert_eq!((&*said[4], &*said[6]), ("['b', 'a']", "['b', 'a']"));
+}
+
+#[test]
+fn values_of_every_size_come_through() {
+    let place = recorded(
+        "big = list(range(100_000))\ndeep = []\nfor i in range(3000):\n    deep = [deep]\ntext = 'a\\ud800\\0b'\nhuge = 7 ** 9000\ndone = 1\n",
+    );
+    let said = told(
+        &place,
+        &[
+            "p sum(map(lambda n: n, big))",
+            "p (lambda d: isinstance(d[0][0], list))(deep)",
+            "p (lambda: text)(), list(map(ord, text))",
+            "p (lambda: huge % 1000)()",
+            "p (lambda: len(str(huge // 10 ** 4000)))()",
+            "for i in range(3): print(i, end='')",
+            "print('\\x1b[31mred')",
+        ],
+    );
+    assert_eq!(said[0], "4999950000");
+    assert_eq!(said[1], "True");
+    assert_eq!(said[2], "('a\\ud800\\x00b', [97, 55296, 0, 98])");
+    let live =
+        place.plain(&["-c", "print(7 ** 9000 % 1000, len(str(7 ** 9000 // 10 ** 4000)))"]).out;
+    assert_eq!(format!("{} {}", said[3], said[4]), live.trim());
+    assert_eq!(said[5], "012");
+    assert!(said[6].contains("red") && !said[6].contains('\x1b'), "{said:?}");
+    // Nothing else hears of it.
+    assert_eq!(session(&place, &["p 1"]), ["1"]);
+}
