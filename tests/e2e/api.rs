@@ -95,3 +95,38 @@ fn the_guide_runs_as_written() {
     // The frames that the exception left.
     assert_eq!(done.out.lines().filter(|line| line.contains("'account'")).count(), 1, "{done:?}");
 }
+
+#[test]
+fn the_protocol_refuses_what_it_does_not_know() {
+    let place = recorded("loops.py");
+    let message = |text: &str| {
+        let mut bytes = (text.len() as u32).to_le_bytes().to_vec();
+        bytes.extend(text.as_bytes());
+        String::from_utf8(bytes).unwrap()
+    };
+    let wrong = [
+        r#"{}"#,
+        r#"[1]"#,
+        r#"{"ask": "nothing"}"#,
+        r#"{"ask": "moment", "at": -1}"#,
+        r#"{"ask": "moment", "at": 99999999}"#,
+        r#"{"ask": "objects", "ids": "x"}"#,
+        r#"{"ask": "class", "id": 0}"#,
+        r#"{"ask": "code", "id": 99999999}"#,
+        r#"{"ask": "eval", "text": "a", "names": {"a": {"zz": 1}}}"#,
+        r#"{"ask": "lookup", "name": "i"}"#,
+    ];
+    let input: String = wrong.iter().map(|text| message(text)).collect();
+    let done = place.feed(&["serve", "t.moviola"], &input);
+    assert_eq!((done.code, &*done.err), (0, ""));
+    assert_eq!(done.out.matches(r#"{"error":["request","#).count(), wrong.len(), "{done:?}");
+    // Objects that are not there are not there, and no error.
+    let done =
+        place.feed(&["serve", "t.moviola"], &message(r#"{"ask": "objects", "ids": [99999999]}"#));
+    assert!(done.out.contains("\"why\":"), "{done:?}");
+    for input in ["hello, world", "\u{1}\0\0\0{", "\u{ff}\u{ff}\u{ff}\u{ff}"] {
+        let done = place.feed(&["serve", "t.moviola"], input);
+        assert_eq!(done.code, 2, "{done:?}");
+        assert!(done.err.contains("not the protocol of `moviola serve`"), "{done:?}");
+    }
+}

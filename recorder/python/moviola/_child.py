@@ -15,6 +15,7 @@ import textwrap
 import traceback
 import types
 
+from moviola._recording import Code, Moment
 from moviola._values import PURE, PURE_PARTS, Names, NotRecorded, Recorded, Refused, World, encode_text, message, receive
 
 _SOURCE = "<stdin>"
@@ -35,6 +36,37 @@ class Output(io.TextIOBase):
     def write(self, text):
         self._say({"out": encode_text(str(text))})
         return len(text)
+
+
+class Variables(dict):
+    """Convenience variables; `$_frame` is made when it is used."""
+
+    def __init__(self, values, frame):
+        super().__init__(values)
+        self._frame = frame
+
+    def __missing__(self, name):
+        if name != "_frame":
+            raise KeyError(name)
+        return self._frame()
+
+
+class Here:
+    """What frames need of a recording, at one position."""
+
+    def __init__(self, world):
+        self._found = world
+        self._asked = None
+
+    def _world(self, at):
+        return self._found
+
+    def _moment(self, at):
+        self._asked = self._asked or self._found.ask(ask="moment")
+        return self._asked
+
+    def _code(self, id):
+        return Code(self._found.ask(ask="code", id=id) if id >= 0 else None)
 
 
 class Session:
@@ -130,9 +162,10 @@ class Session:
         self.made.update((name, world.decode(value)) for name, value in request["made"])
         for name in request["deleted"]:
             self.made.pop(name, None)
-        self.told_variables = {name: world.element(value) for name, value in request["variables"]}
+        told = ((name, world.element(value)) for name, value in request["variables"] if name != "_frame")
+        self.told_variables = dict(told)
         kept = {name: self.variables[name] for name in request["held"] if name in self.variables}
-        self.variables = {**self.told_variables, **kept}
+        self.variables = Variables({**self.told_variables, **kept}, lambda: self.frame_at(request))
         self.told_variables.update(kept)
         def of_frame(name):
             # Python looks names up in a namespace like this one, and then only in the globals that are there already.
@@ -150,6 +183,14 @@ class Session:
         self.globals = below
         self.globals["__builtins__"] = self.builtins()
         names[_VARIABLES] = self.globals[_VARIABLES] = self.variables
+
+    def frame_at(self, request):
+        """The frame that the debugger stands in."""
+        frames = Moment(Here(self.world), request["at"]).frames
+        for frame in frames:
+            if request["frame"] and frame._activation == request["frame"][0]:
+                return frame
+        raise NotRecorded("the frame is not on the stack any more")
 
     def module(self, value):
         """A recorded module of Python's own, with what this Python can tell of it."""

@@ -1,9 +1,8 @@
 """Traces from Python: `moviola.open`, positions, frames, values. Talks to the installed binary by `moviola serve`."""
 
 import collections
-import subprocess
 
-from moviola._values import Names, World, message, receive
+from moviola._values import Names, NotRecorded, World, message, receive
 
 
 class TraceError(Exception):
@@ -17,6 +16,9 @@ class Recording:
     """
 
     def __init__(self, path, *, executable=None):
+        # Not where frames are only looked at.
+        import subprocess
+
         import moviola
 
         command = executable or moviola.executable() or "moviola"
@@ -107,11 +109,6 @@ class Recording:
             self._codes[id] = Code(self._ask({"ask": "code", "id": id}) if id >= 0 else None)
         return self._codes[id]
 
-    def _names(self, at, pairs):
-        codes = dict(pairs)
-        world = self._world(at)
-        everything = lambda: [(name, world.element(code)) for name, code in codes.items()]
-        return Names((), lambda name: world.decode(codes[name]), everything)
 
 
 Stop = collections.namedtuple("Stop", "at event kind thread activation depth code line")
@@ -210,8 +207,6 @@ class Frame:
             super().__delattr__(name)
 
     def _level(self):
-        from moviola._values import NotRecorded
-
         for level in self._recording._moment(self._place.at)["frames"]:
             if level["activation"] == self._activation:
                 return level
@@ -220,7 +215,7 @@ class Frame:
     @property
     def f_locals(self):
         """The local variables at the position, fetched when they are used."""
-        names = self._recording._names(self._place.at, self._level()["locals"])
+        names = _names(self._recording._world(self._place.at), self._level()["locals"])
         # Python looks in the globals itself only for what is there already.
         local, below = names._fetch, self.f_globals
         known = dict(self._level()["locals"])
@@ -235,10 +230,19 @@ class Frame:
         at, id = self._place.at, self._level()["globals"]
         world = self._recording._world(at)
         pairs = world.ask(ask="objects", ids=[id])["objects"][str(id)].get("map", []) if id else []
-        return self._recording._names(at, [(key, code) for key, code in pairs if isinstance(key, str)])
+        return _names(world, [(key, code) for key, code in pairs if isinstance(key, str)])
 
     def __repr__(self):
         return f"<frame at @{self._place.at}, file {self.f_code.co_filename!r}, line {self.f_lineno}, code {self.f_code.co_name}>"
+
+
+def _names(world, pairs):
+    codes = dict(pairs)
+
+    def everything():
+        return [(name, world.element(code)) for name, code in codes.items()]
+
+    return Names((), lambda name: world.decode(codes[name]), everything)
 
 
 class Locals(Names):

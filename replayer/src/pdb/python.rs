@@ -69,7 +69,8 @@ impl Engine {
     /// The value of an expression, or why there is none; `None` if a Python has to tell.
     pub(super) fn told_natively(&self, expression: &str) -> Option<Result<Evaluated, EvalError>> {
         let frame = self.stack.get(self.level).map_or(u64::MAX, |level| level.frame.activation);
-        if self.scratch.holds(expression, frame) {
+        let wants_frame = expression.contains("[\"_frame\"]") && self.python.borrow().is_allowed();
+        if wants_frame || self.scratch.holds(expression, frame) {
             return None;
         }
         let Some(scope) = self.scope() else {

@@ -270,7 +270,7 @@ impl Engine {
 
     /// The convenience variables.
     pub(super) fn variables(&self) -> Vec<(String, Val)> {
-        let no_frames = "a recording has no frame objects; see where, up, down, args";
+        let no_frames = "only a Python has frame objects; name one with --python";
         let mut named = vec![("_frame", Val::Unknown(no_frames.into()))];
         if let Some(value) = &self.moment.value {
             let returns = self.moment.kind.is_return();

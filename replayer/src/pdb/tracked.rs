@@ -41,6 +41,8 @@ pub(super) struct Now {
     pub text: String,
     /// Whether it is true; `None` if that cannot be told.
     pub truth: Option<bool>,
+    /// Whether there is no value.
+    pub fails: bool,
     /// The object, if it is one: another object of the same text is another value.
     object: Option<u64>,
     looked: Vec<u64>,
@@ -110,7 +112,7 @@ impl Tracked {
             Err(error) => (error.to_string(), None, None),
         };
         let looked = noting.looked.into_inner().into_iter().filter(|id| *id != 0).collect();
-        Ok(Some(Now { text, truth, object, looked }))
+        Ok(Some(Now { text, truth, fails: value.is_err(), object, looked }))
     }
 
     /// The first stop behind `from` and before `until` at which the value is another than at the stop

@@ -226,7 +226,10 @@ impl Engine {
         }
         let Some(tracked) = self.tracked(argument, out) else { return Ok(false) };
         match tracked.last(&self.time, self.moment.stop, 0)? {
-            None => out.say(format!("{argument} has had this value since the recording began")),
+            None => match tracked.at(&self.time, self.moment.stop)? {
+                Some(now) if now.fails => out.say(now.text),
+                _ => out.say(format!("{argument} has had this value since the recording began")),
+            },
             Some(change) => {
                 let note =
                     format!("{argument}: {}  [old: {}]", shown(&change.new), shown(&change.old));

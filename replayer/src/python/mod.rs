@@ -33,9 +33,10 @@ module.main()
 "#;
 
 /// What it consists of, in this order.
-const MODULES: [(&str, &str); 3] = [
+const MODULES: [(&str, &str); 4] = [
     ("moviola", ""),
     ("moviola._values", include_str!("../../../recorder/python/moviola/_values.py")),
+    ("moviola._recording", include_str!("../../../recorder/python/moviola/_recording.py")),
     ("moviola._child", include_str!("../../../recorder/python/moviola/_child.py")),
 ];
 
