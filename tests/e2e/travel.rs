@@ -340,3 +340,22 @@ fn conditions_hold_where_the_expression_does() {
         assert_eq!(behind, ahead, "{line}: {condition}");
     }
 }
+
+#[test]
+fn tasks_are_listed_with_their_states() {
+    let place = recorded(
+        "import asyncio\nasync def child(n):\n    await asyncio.sleep(0)\n    x = n\n    await asyncio.sleep(0.01 * n)\n    return x\n\
+         async def main():\n    jobs = [asyncio.create_task(child(i), name=f'job {i}') for i in range(3)]\n    \
+         r = await asyncio.gather(*jobs)\n    return r\nasyncio.run(main())\ndone = 1\n",
+    );
+    let told =
+        session(&place, &["tasks", "b 4", "c", "tasks", "clear 1", "b 6, n == 1", "c", "tasks"]);
+    assert_eq!(told[0], "There are no asyncio tasks at this position");
+    let rows: Vec<&str> = told[3].lines().collect();
+    assert_eq!(rows.len(), 4, "{told:?}");
+    assert!(rows[0].contains("<Task pending name='Task-1' coro=<main()>"), "{told:?}");
+    for (at, row) in rows[1..].iter().enumerate() {
+        assert!(row.contains(&format!("<Task pending name='job {at}' coro=<child()>")), "{row}");
+    }
+    assert!(told[7].contains("<Task finished name='job 0' coro=<child()> result=0>"), "{told:?}");
+}

@@ -21,6 +21,7 @@ mod served;
 mod show;
 mod source;
 mod table;
+mod tasks;
 mod time;
 mod tracked;
 mod watch;

@@ -40,6 +40,7 @@ pub const OWN: &[&str] = &[
     "marks",
     "back",
     "forward",
+    "tasks",
     "threads",
     "thread",
     "goto",
@@ -520,6 +521,13 @@ pub static COMMANDS: &[Command] = &[
     ),
     command!(["forward"], "forward", "Undo back.", false, |engine, _, out| engine
         .do_back(false, out)),
+    command!(
+        ["tasks"],
+        "tasks",
+        "List the asyncio tasks that there are here: where each was made, its\nstate, name, coroutine, and what it waits for or what came of it.\nTasks of event loops of the standard library only.",
+        false,
+        |engine, _, out| engine.do_tasks(out)
+    ),
     command!(
         ["threads"],
         "threads",
