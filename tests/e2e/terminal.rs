@@ -31,7 +31,7 @@ fn conversation(place: &Place, typed: &[Typed<'_>]) -> (Vec<String>, i64) {
     let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/e2e/programs/terminal.py");
     let mut command = place.command(python());
     command.env_remove("XDG_STATE_HOME").arg(driver).arg(env!("CARGO_BIN_EXE_moviola"));
-    command.args(["replay", "--at", "start", "t.moviola"]);
+    command.args(["replay", "--python", &python(), "--at", "start", "t.moviola"]);
     let done = feed(&mut command, &serde_json::to_string(typed).unwrap());
     assert_eq!(done.code, 0, "{done:?}");
     let told: serde_json::Value = serde_json::from_str(&done.out).unwrap();
@@ -141,4 +141,33 @@ fn a_session_on_a_terminal() {
     let history = place.work().parent().unwrap().join(".local/state/moviola/history");
     let history = std::fs::read_to_string(history).unwrap();
     assert!(history.contains("p 'kept'") && !history.contains("dropped"), "{history}");
+}
+
+#[test]
+fn an_interrupt_and_the_python_that_evaluates() {
+    let place = Place::new();
+    place.write("p.py", "one = 1\ntwo = 2\n");
+    assert_eq!(place.record(&["p.py"]).code, 0);
+    let (shown, status) = conversation(
+        &place,
+        &[
+            (0.0, "", PROMPT),
+            (0.0, "n\r", PROMPT),
+            (0.0, "add = lambda n: n + 1\r", PROMPT),
+            // At the prompt it drops the line, and nothing else.
+            (0.0, "p 'dropped'\x03", PROMPT),
+            (0.0, "add(one)\r", "2\r\n"),
+            (0.0, "while True: pass\r", "pass"),
+            (0.5, CTRL_C, PROMPT),
+            (0.0, "add(one)\r", PROMPT),
+            (0.0, "(lambda: one)()\r", "1\r\n"),
+            (0.0, "interact\r", ">>> "),
+            (0.0, "one + 1\r", "2\r\n"),
+            (0.0, CTRL_D, PROMPT),
+            (0.0, CTRL_D, ""),
+        ],
+    );
+    assert_eq!(status, 0);
+    assert!(shown[6].contains("it was interrupted (add)"), "{shown:?}");
+    assert!(shown[7].contains("name 'add' is not defined"), "{shown:?}");
 }

@@ -3,6 +3,7 @@
 //! The same run compiles the bootstrap with that very Python. Must not start the program.
 
 use crate::failure::Failure;
+use moviola_replayer::serve::wire::unhex;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -153,13 +154,6 @@ fn path(hex: &str) -> Option<PathBuf> {
     Some(OsString::from_vec(unhex(hex)?).into())
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,12 +162,5 @@ mod tests {
     fn something_else_than_python_is_refused() {
         assert_eq!(find(Some(Path::new("/bin/cat"))).unwrap_err().code, 4);
         assert_eq!(find(Some(Path::new("/no/such/python"))).unwrap_err().code, 4);
-    }
-
-    #[test]
-    fn hexadecimal() {
-        assert_eq!(unhex("00ff"), Some(vec![0, 255]));
-        assert_eq!(unhex("0"), None);
-        assert_eq!(unhex("zz"), None);
     }
 }

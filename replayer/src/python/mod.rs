@@ -5,6 +5,7 @@
 
 use crate::serve::wire;
 use serde_json::Value as Json;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -191,6 +192,8 @@ impl Running {
         let mut process = Command::new(path)
             .args(["-I", "-S", "-B", "-c", BOOT])
             .current_dir("/")
+            // Ctrl-C in a terminal is for the debugger, which ends what runs here if it is to end.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

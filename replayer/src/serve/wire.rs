@@ -293,7 +293,9 @@ fn at_depth(json: &Json, depth: usize) -> Result<Val, String> {
     })
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
+/// The bytes that a text says in hexadecimal.
+#[must_use]
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) {
         return None;
     }
@@ -355,5 +357,12 @@ mod tests {
         for text in ["[1]", "{}", "{\"r\":1}", "{\"ra\":[1,2]}", "{\"zz\":1}", "{\"b\":\"0\"}"] {
             assert!(parse(&serde_json::from_str(text).unwrap()).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn hexadecimal() {
+        assert_eq!(unhex("00ff"), Some(vec![0, 255]));
+        assert_eq!(unhex("0"), None);
+        assert_eq!(unhex("zz"), None);
     }
 }
