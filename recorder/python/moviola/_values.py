@@ -329,13 +329,14 @@ class World:
         return self.ask(ask="show", value=self.encode(value))["text"]
 
     def hash(self, value):
-        """A hash under which stand-ins are found by identity only, where that is how the program finds them."""
+        """A hash under which stand-ins are found as the program finds them: by what they hold, or by identity."""
         if not self._building:
             code = _get(value, "_code")
             for name in ("__hash__", "__eq__"):
                 if code.get("r") and self._defines(code["r"][2], name):
                     raise Refused(f"{type(value).__qualname__}.{name} is recorded code and is not run")
-        return id(value) >> 4
+        layout = _layout(type(value))
+        return id(value) >> 4 if layout.__hash__ in (None, object.__hash__) else layout.__hash__(value)
 
     def _defines(self, class_id, name):
         if not class_id:
