@@ -355,7 +355,6 @@ limit = 10
 (Pdb) x.y = 1
 *** moviola: cannot tell offline: the recorded run cannot be changed
 (Pdb) rs
-[the recording did not change: x is as it was recorded]
 --Call--
 > /p/main.py(9)main()
 -> def main():
