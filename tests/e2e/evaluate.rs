@@ -3,6 +3,7 @@
 
 use crate::travel::{recorded, session};
 use crate::util::{Place, feed, python};
+use std::path::Path;
 
 const PROGRAM: &str = "\
 import json
@@ -90,6 +91,57 @@ fn the_recording_does_not_change() {
     assert_eq!((&*said[9], &*said[10], &*said[11]), ("2", "", "3"));
     assert!(said[12].contains("words is as it was recorded"), "{said:?}");
     assert_eq!(said[13], "['b', 'a']");
+}
+
+/// A recording may say anything of itself: none of its texts is run, and its names lead nowhere.
+#[test]
+fn what_a_recording_calls_itself_is_no_code() {
+    let hostile = "\
+import datetime, dataclasses, fractions, os
+@dataclasses.dataclass
+class Zone(datetime.tzinfo):
+    command: str = 'touch pwned'
+    def utcoffset(self, moment):
+        return None
+Zone.__qualname__ = '__loader__.get_data.__func__.__globals__[\"sys\"].modules[\"posix\"].system'
+moment = datetime.datetime(2020, 1, 1, tzinfo=Zone())
+third = fractions.Fraction(1, 3)
+object.__setattr__(third, '_numerator', Zone())
+def system(command):
+    return command
+system.__module__, system.__qualname__ = 'json', 'codecs.sys.modules.get'
+done = 1
+";
+    let place = recorded(hostile);
+    told(
+        &place,
+        &[
+            "p (lambda: moment)()",
+            "p (lambda: third)()",
+            "p list(map(str, [moment, third]))",
+            "p list(map(system, ['touch pwned']))",
+        ],
+    );
+    assert!(!place.work().join("pwned").exists() && !Path::new("/pwned").exists());
+}
+
+#[test]
+fn what_depends_on_the_process_is_refused() {
+    let place = recorded("import decimal, io, uuid\nprice = decimal.Decimal('1')\ndone = 1\n");
+    let said = told(
+        &place,
+        &[
+            "p (lambda: price / 3)()",
+            "p (lambda: price / 4)()",
+            "p (lambda: io.open('p.py'))()",
+            "p (lambda: uuid.getnode())()",
+            "p hash('a')",
+        ],
+    );
+    for at in [0, 2, 3, 4] {
+        assert!(said[at].starts_with("*** moviola: cannot tell offline: "), "{said:?}");
+    }
+    assert_eq!(said[1], "Decimal('0.25')");
 }
 
 #[test]

@@ -6,6 +6,7 @@ sent `{"do": "run", ...}` and asks back for what it needs, until it says `{"done
 
 import builtins
 import code
+import decimal
 import importlib
 import io
 import pprint
@@ -16,7 +17,7 @@ import traceback
 import types
 
 from moviola._recording import Code, Moment
-from moviola._values import PURE, PURE_PARTS, Names, NotRecorded, Recorded, Refused, World, encode_text, message, receive
+from moviola._values import IMPURE, PURE, PURE_PARTS, Names, NotRecorded, Recorded, Refused, World, encode_text, message, receive
 
 _SOURCE = "<stdin>"
 # pdb's name for the dict of convenience variables.
@@ -123,6 +124,8 @@ class Session:
         if isinstance(error, (NotRecorded, Refused)):
             kind = "unknown" if isinstance(error, NotRecorded) else "unsupported"
             return {"error": [kind, encode_text(str(error))]}
+        if isinstance(error, decimal.Inexact):
+            return {"error": ["unsupported", "how it is rounded is for the decimal context of the program to say"]}
         if isinstance(error, KeyboardInterrupt):
             return {"error": ["unsupported", "it was interrupted"]}
         try:
@@ -407,7 +410,7 @@ class Module(types.ModuleType):
                 return world.attribute(self._recorded, name)
             except (Refused, NotRecorded):
                 pass
-        if module in PURE or name in PURE_PARTS.get(module, ()):
+        if (module in PURE and name not in IMPURE.get(module, ())) or name in PURE_PARTS.get(module, ()):
             return getattr(importlib.import_module(module), name)
         if f"{module}.{name}" in (*PURE, *PURE_PARTS):
             return Module(self._session, f"{module}.{name}")
@@ -429,6 +432,8 @@ def is_own(module):
 
 def main():
     sys.setrecursionlimit(20_000)
+    # The context of the program is not recorded: what depends on it is not told.
+    decimal.getcontext().traps[decimal.Inexact] = True
     stream_in, stream_out = sys.stdin.buffer, sys.stdout.buffer
     session = Session(stream_in, stream_out)
     session.say({"hello": list(sys.version_info[:3])})

@@ -6,11 +6,13 @@ which tells what the run had or says why it cannot. Code of the recorded program
 """
 
 import abc
+import ast
 import builtins
 import collections
 import importlib
 import json
 import struct
+import types
 
 __all__ = ["Names", "NotRecorded", "Refused", "World", "PURE"]
 
@@ -21,6 +23,12 @@ PURE = frozenset(
     json.encoder keyword math numbers operator pprint re reprlib shlex statistics string struct textwrap token tokenize
     types typing unicodedata urllib.parse uuid zlib""".split()
 )
+# But for these parts of them.
+IMPURE = {
+    "io": frozenset(["open", "open_code", "FileIO"]),
+    "tokenize": frozenset(["open"]),
+    "uuid": frozenset(["getnode", "uuid1", "uuid4"]),
+}
 # Such parts of other modules.
 PURE_PARTS = {
     "os": frozenset(["fspath", "sep", "linesep", "curdir", "pardir", "extsep", "pathsep", "strerror"]),
@@ -572,11 +580,10 @@ class World:
         home = self._named(class_id)[0].lstrip("_") if class_id else "datetime"
         if class_id and self._real(class_id) is None:
             return None
-        module = importlib.import_module(home)
-        names = {**vars(module), home: module, "__builtins__": {}}
         try:
-            return eval(text, names)
+            return _built(ast.parse(text, mode="eval").body, importlib.import_module(home))
         except Exception:
+            # It is not of that form: values that its class shows in its own way.
             return None
 
     def _make_Class(self, id, kind, class_id):
@@ -674,9 +681,9 @@ class World:
             bases = [Recorded, *bases]
         try:
             made = _Meta(facts["name"], tuple(bases), names)
-        except TypeError:
+        except (TypeError, ValueError):
             # Bases that do not go together here: what C code would look for is left out.
-            made = _Meta(facts["name"], (Recorded,), names)
+            made = _Meta("".join(c for c in facts["name"] if c.isprintable()), (Recorded,), names)
         self._ids[builtins.id(made)] = (id, "Class", facts["meta"], made)
         return made
 
@@ -734,6 +741,50 @@ class World:
         raise TypeError(f"a {kind.__name__} is no value of the recording")
 
 
+# What may be named in the repr of such a value, by module. A text of the recording is never run as it is.
+_MAKERS = {
+    "datetime": frozenset(["datetime", "date", "time", "timedelta", "timezone"]),
+    "decimal": frozenset(["Decimal"]),
+    "fractions": frozenset(["Fraction"]),
+    "uuid": frozenset(["UUID"]),
+    "re": frozenset(["compile"]),
+}
+
+
+def _built(node, module):
+    """The value of an expression of calls of a module's makers with constants; ValueError if it is anything else."""
+    home = module.__name__
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_built(node.operand, module)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and home == "re":
+        return _built(node.left, module) | _built(node.right, module)
+    if isinstance(node, ast.Attribute):
+        if home == "re" and _is_name(node.value, home):
+            return module.RegexFlag[node.attr]
+        if node.attr == "utc" and _maker(node.value, home) == "timezone":
+            return module.timezone.utc
+    if isinstance(node, ast.Call) and _maker(node.func, home):
+        args = [_built(one, module) for one in node.args]
+        keywords = {one.arg: _built(one.value, module) for one in node.keywords if one.arg}
+        if len(keywords) == len(node.keywords):
+            return getattr(module, _maker(node.func, home))(*args, **keywords)
+    raise ValueError
+
+
+def _is_name(node, name):
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _maker(node, home):
+    """The maker that a node names, alone or behind its module."""
+    name = node.id if isinstance(node, ast.Name) else None
+    if isinstance(node, ast.Attribute) and _is_name(node.value, home):
+        name = node.attr
+    return name if name in _MAKERS[home] else None
+
+
 # Types whose instances hold others, as the recording names their kinds.
 _CONTAINERS = {list: "List", tuple: "Tuple", dict: "Dict", set: "Set", frozenset: "FrozenSet"}
 _CONTAINERS.update({collections.deque: "Deque", collections.OrderedDict: "OrderedDict", collections.defaultdict: "DefaultDict"})
@@ -749,14 +800,19 @@ def _is(a, b):
 
 
 def real_named(module, name):
-    """What a module of Python's own has under a (qualified) name, if it is one of those that only compute."""
+    """What a module of Python's own has under a (qualified) name, if it is one of those that only compute and it is what it is
+    called. A recording may name anything."""
     module = _HOMES.get(module, module)
-    if module not in PURE and module != "builtins":
+    if (module not in PURE and module != "builtins") or name in IMPURE.get(module, ()):
         return None
     found = importlib.import_module(module)
     for part in str(name).split("."):
-        found = getattr(found, part, None)
-    return found
+        if found is None or not isinstance(found, (type, types.ModuleType)):
+            return None
+        found = vars(found).get(part)
+    home = getattr(found, "__module__", None)
+    same = isinstance(found, (type, types.FunctionType, types.BuiltinFunctionType)) and found.__qualname__ == name
+    return found if same and _HOMES.get(home, home) == module else None
 
 
 def message(text):
