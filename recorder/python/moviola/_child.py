@@ -17,7 +17,7 @@ import traceback
 import types
 
 from moviola._recording import Code, Moment
-from moviola._values import IMPURE, PURE, PURE_PARTS, Names, NotRecorded, Recorded, Refused, World, encode_text, message, receive
+from moviola._values import IMPURE, PURE, PURE_PARTS, Names, NotRecorded, Recorded, Refused, World, encode_text, is_stand_in, message, receive
 
 _SOURCE = "<stdin>"
 # pdb's name for the dict of convenience variables.
@@ -242,8 +242,9 @@ class Session:
     def isinstance(self, value, of):
         if isinstance(of, (tuple, types.UnionType)):
             return any(self.isinstance(value, one) for one in getattr(of, "__args__", of))
-        if isinstance(value, Recorded) and isinstance(of, type):
-            return self.world.derives(type(value), of)
+        real = self.world.kind(value)
+        if isinstance(of, type) and (real or isinstance(value, Recorded) or is_stand_in(of)):
+            return self.world.derives(real or type(value), of)
         return isinstance(value, of)
 
     def issubclass(self, value, of):
@@ -375,6 +376,14 @@ class Session:
             return {"kind": "value", "value": self.world.encode(value, whole=True)}
         except (TypeError, RecursionError):
             pass
+        self.world.displaying = True
+        try:
+            return self.words(value)
+        finally:
+            self.world.displaying = False
+
+    def words(self, value):
+        """A value in words."""
         kind = type(value)
         what = None
         if isinstance(value, types.FunctionType):

@@ -18,10 +18,10 @@ __all__ = ["Names", "NotRecorded", "Refused", "World", "PURE"]
 
 # Modules of the standard library whose functions tell by their arguments alone.
 PURE = frozenset(
-    """abc array ast base64 binascii bisect calendar cmath collections collections.abc colorsys copy csv dataclasses datetime
+    """array ast base64 binascii bisect calendar cmath collections collections.abc colorsys copy csv datetime
     decimal difflib enum fnmatch fractions functools graphlib hashlib heapq html io ipaddress itertools json json.decoder
     json.encoder keyword math numbers operator pprint re reprlib shlex statistics string struct textwrap token tokenize
-    types typing unicodedata urllib.parse uuid zlib""".split()
+    types unicodedata urllib.parse uuid zlib""".split()
 )
 # But for these parts of them.
 IMPURE = {
@@ -200,6 +200,23 @@ class _Meta(type):
     def __repr__(cls):
         return type.__dict__["__dict__"].__get__(cls)["_world"].show(cls)
 
+    # What a metaclass of the program, or that of enum, says of the class itself.
+
+    def __iter__(cls):
+        return iter(type.__dict__["__dict__"].__get__(cls)["_world"].native("[*a]", a=cls))
+
+    def __len__(cls):
+        return type.__dict__["__dict__"].__get__(cls)["_world"].native("len(a)", a=cls)
+
+    def __bool__(cls):
+        return type.__dict__["__dict__"].__get__(cls)["_world"].native("not not a", a=cls)
+
+    def __contains__(cls, value):
+        return type.__dict__["__dict__"].__get__(cls)["_world"].native("b in a", a=cls, b=value)
+
+    def __getitem__(cls, key):
+        return type.__dict__["__dict__"].__get__(cls)["_world"].native("a[b]", a=cls, b=key)
+
 
 _OF_CLASSES = frozenset(["__class__", "__mro__", "__name__", "__qualname__", "__module__", "__bases__", "__flags__"])
 _OF_CLASSES |= {"__abstractmethods__", "__basicsize__", "__dictoffset__", "__subclasshook__", "mro", "__base__"}
@@ -289,6 +306,8 @@ class World:
         self._ids = {}
         self._copies = {}
         self._building = False
+        # Whether texts are for the user's eyes only: there, what is not told exactly is shown by its parts.
+        self.displaying = False
 
     def ask(self, **request):
         """Asks at this position; errors of the program's kind are raised as such."""
@@ -334,7 +353,10 @@ class World:
 
     def show(self, value):
         """`repr(value)`, as far as it runs nothing of the program."""
-        return self.ask(ask="show", value=self.encode(value))["text"]
+        found = self.ask(ask="show", value=self.encode(value))
+        if not found["exact"] and not self.displaying:
+            raise Refused(f"the exact repr of this {type(value).__name__} would take recorded code or an address")
+        return found["text"]
 
     def hash(self, value):
         """A hash under which stand-ins are found as the program finds them: by what they hold, or by identity."""
@@ -347,9 +369,13 @@ class World:
         return id(value) >> 4 if layout.__hash__ in (None, object.__hash__) else layout.__hash__(value)
 
     def _defines(self, class_id, name):
-        if not class_id:
-            return False
-        return any(name in self._class(of)["defined"] for of in self._class(class_id)["mro"])
+        """Whether a class that is not of the interpreter itself defines a special method, or may."""
+        for of in self._class(class_id)["mro"] if class_id else ():
+            facts = self._class(of)
+            harmless = facts["module"] in ("builtins", "enum", "abc", "typing", "_collections_abc")
+            if name in facts["defined"] if facts["open"] else not harmless:
+                return True
+        return False
 
     # Values.
 
@@ -570,8 +596,8 @@ class World:
 
     def _make_other(self, id, kind, class_id):
         if kind in _BY_REPR or (class_id and self._named(class_id) in _REPR_CLASSES):
-            text = self.ask(ask="show", value={"r": [id]})["text"]
-            made = self._from_repr(text, class_id)
+            shown = self.ask(ask="show", value={"r": [id]})
+            made = self._from_repr(shown["text"], class_id) if shown["exact"] else None
             if made is not None:
                 return made
         return self._instance(id, kind, class_id)
@@ -600,7 +626,16 @@ class World:
         except (AttributeError, NotRecorded, Refused):
             return made
         real = real_named(module, name)
-        return made if real is None else real
+        return made if real is None or not self._is_same(made, kind, real) else real
+
+    def _is_same(self, made, kind, real):
+        """Whether a recorded function is that of Python's own: others may have its names (`functools.wraps`)."""
+        if kind != "Function" or not isinstance(real, types.FunctionType):
+            return kind == "Builtin" and isinstance(real, types.BuiltinFunctionType)
+        code = self.native("a.__code__", a=made)
+        file, theirs = self.attribute(code, "co_filename"), real.__code__
+        tail = theirs.co_filename.split("/lib/python3.")[-1].partition("/")[2]
+        return file.endswith("/" + tail) and "/lib/python3." in file and self.attribute(code, "co_name") == theirs.co_name
 
     _make_Builtin = _make_Function
 
@@ -632,14 +667,21 @@ class World:
         found = real_named(*self._named(id))
         return found if isinstance(found, type) else None
 
+    def _asks(self, id):
+        """Whether a class has a metaclass that may have a say in `isinstance`."""
+        meta = self._class(id)["meta"]
+        return bool(meta) and self._class(meta)["module"] not in ("enum", "builtins")
+
     def derives(self, of, base):
         """`issubclass(of, base)` where either may be a stand-in."""
         if issubclass(of, base) and type(base) is not abc.ABCMeta:
             return True
         known = self._ids.get(builtins.id(of))
+        theirs = self._ids.get(builtins.id(base))
+        if isinstance(base, _Meta) and theirs and self._asks(theirs[0]):
+            raise Refused(f"whether something counts as {base.__qualname__} is for recorded code to say")
         if known is None:
             return issubclass(of, base)
-        theirs = self._ids.get(builtins.id(base))
         above = self._class(known[0])["mro"]
         if theirs is not None and theirs[0] in above:
             return True
@@ -686,6 +728,16 @@ class World:
             made = _Meta("".join(c for c in facts["name"] if c.isprintable()), (Recorded,), names)
         self._ids[builtins.id(made)] = (id, "Class", facts["meta"], made)
         return made
+
+    def kind(self, value):
+        """The type of Python's own that a stand-in without a class has; Refused if it is not known here."""
+        if not isinstance(value, Thing):
+            return None
+        code = _get(value, "_code")
+        found = _KINDS.get(code["r"][1]) if code.get("r") else types.MethodType if "bo" in code else None
+        if found is None:
+            raise Refused("the type of this object is not known here")
+        return found
 
     def module(self, value):
         """The name of the module that a stand-in stands for, or None."""
@@ -793,6 +845,15 @@ _CONTAINERS.update({collections.deque: "Deque", collections.OrderedDict: "Ordere
 def _layout(of):
     """The first class of Python's own in C among the bases: it says what instances hold."""
     return next(one for one in of.__mro__ if not issubclass(one, Recorded) and not one.__flags__ & _HEAP or one in _CONTAINERS)
+
+
+_KINDS = {"Function": types.FunctionType, "Method": types.MethodType, "Builtin": types.BuiltinFunctionType}
+_KINDS.update({"Module": types.ModuleType, "Cell": types.CellType, "Code": types.CodeType, "MappingProxy": types.MappingProxyType})
+
+
+def is_stand_in(of):
+    """Whether a class is the stand-in of a recorded one."""
+    return isinstance(of, _Meta)
 
 
 def _is(a, b):

@@ -57,11 +57,10 @@ impl<'t> Answers<'t> {
             "show" => {
                 let value = parsed(request, "value")?;
                 let shown = repr_value(&value, &here, &Limits::default());
-                Ok(text_answer("text", &shown.text))
-            }
-            "pretty" => {
-                let value = parsed(request, "value")?;
-                Ok(text_answer("text", &crate::show::pprint_value(&value, &here)))
+                let mut out = format!("{{\"exact\":{},\"text\":", shown.exact);
+                wire::string(&mut out, &shown.text);
+                out.push('}');
+                Ok(out)
             }
             "lookup" => {
                 let frame = self.frame.ok_or_else(|| wrong("there is no frame"))?;
@@ -142,13 +141,6 @@ fn refusal(error: &Refused) -> String {
 pub(crate) fn value_answer(value: &Val, objects: &dyn Objects) -> String {
     let mut out = "{\"value\":".to_owned();
     wire::value(&mut out, value, objects);
-    out.push('}');
-    out
-}
-
-fn text_answer(key: &str, text: &str) -> String {
-    let mut out = format!("{{\"{key}\":");
-    wire::string(&mut out, text);
     out.push('}');
     out
 }
