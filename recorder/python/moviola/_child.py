@@ -30,13 +30,24 @@ class Output(io.TextIOBase):
 
     def __init__(self, say):
         self._say = say
+        self._parts = []
+        self._size = 0
 
     def writable(self):
         return True
 
     def write(self, text):
-        self._say({"out": encode_text(str(text))})
+        self._parts.append(str(text))
+        self._size += len(text)
+        if self._size > 1 << 16:
+            self.send()
         return len(text)
+
+    def send(self):
+        """Sends what was printed so far."""
+        text, self._parts, self._size = "".join(self._parts), [], 0
+        if text:
+            self._say({"out": encode_text(text)})
 
 
 class Variables(dict):
@@ -70,6 +81,10 @@ class Here:
         return Code(self._found.ask(ask="code", id=id) if id >= 0 else None)
 
 
+class Gone(BaseException):
+    """The debugger does not listen any more."""
+
+
 class Session:
     """A conversation with the debugger."""
 
@@ -77,6 +92,7 @@ class Session:
         self._in = stream_in
         self._out = stream_out
         self.made = {}
+        self.made_globals = {}
         self.variables = {}
         self.console = {}
         self.frame = None
@@ -91,7 +107,7 @@ class Session:
         self.say(request)
         answer = receive(self._in)
         if answer is None:
-            raise SystemExit
+            raise Gone
         return answer
 
     def serve(self):
@@ -99,8 +115,8 @@ class Session:
         while (request := receive(self._in)) is not None:
             try:
                 done = self.run(request)
-            except SystemExit:
-                done = {"kind": "quiet"}
+            except Gone:
+                return
             except BaseException as error:
                 done = self.failed(error)
             made = [[name, self.held(value)] for name, value in self.made.items()]
@@ -143,7 +159,7 @@ class Session:
             self.world = World(self.ask, request["at"])
         world = self.world
         if self.frame != request["frame"]:
-            self.made = {}
+            self.made, self.made_globals = {}, {}
             self.frame = request["frame"]
         values = dict(request["locals"])
 
@@ -183,6 +199,7 @@ class Session:
             below = names
         else:
             below = Names(HIDDEN, a_global, all_globals)
+            below.update(self.made_globals)
         self.globals = below
         self.globals["__builtins__"] = self.builtins()
         names[_VARIABLES] = self.globals[_VARIABLES] = self.variables
@@ -276,7 +293,7 @@ class Session:
     def run(self, request):
         """Does what was asked for; what is printed and shown goes out before."""
         self.place(request)
-        sys.stdout = sys.stderr = Output(self.say)
+        self.output = sys.stdout = sys.stderr = Output(self.say)
         sys.displayhook = self.show
         try:
             text = request["text"]
@@ -294,8 +311,10 @@ class Session:
                     exec(compiled, self.globals, self.names)
             finally:
                 self.made = self.names.made()
+                self.made_globals = {} if request["module"] else self.globals.made()
             return {"kind": "quiet"}
         finally:
+            self.output.send()
             sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
             sys.displayhook = sys.__displayhook__
 
@@ -368,7 +387,9 @@ class Session:
     def show(self, value):
         """The display hook: nothing for None, as pdb has it."""
         if value is not None:
-            self.say({"show": self.told(value)})
+            told = self.told(value)
+            self.output.send()
+            self.say({"show": told})
 
     def told(self, value):
         """A value for the debugger: as one of the recording if it can be, else as text."""
@@ -420,7 +441,10 @@ class Module(types.ModuleType):
             except (Refused, NotRecorded):
                 pass
         if (module in PURE and name not in IMPURE.get(module, ())) or name in PURE_PARTS.get(module, ()):
-            return getattr(importlib.import_module(module), name)
+            found = getattr(importlib.import_module(module), name)
+            inner = isinstance(found, types.ModuleType) and f"{module}.{name}" not in PURE
+            if not inner and (not name.startswith("_") or name in ("__all__", "__doc__", "__file__")):
+                return found
         if f"{module}.{name}" in (*PURE, *PURE_PARTS):
             return Module(self._session, f"{module}.{name}")
         if is_own(module):

@@ -99,7 +99,7 @@ class Recording:
         return answer
 
     def _world(self, at):
-        return _kept(self._worlds, at, lambda: World(self._ask, at))
+        return _kept(self._worlds, at, lambda: World(self._ask, at, displaying=True))
 
     def _moment(self, at):
         return _kept(self._moments, at, lambda: self._world(at).ask(ask="moment"))

@@ -34,6 +34,7 @@ class Replay:
         self._trace = debugger.trace_dispatch
         self._frames = {}
         self._stack = []
+        self._sources = set()
         settrace = sys.settrace
         sys.settrace = self._settrace
         try:
@@ -130,6 +131,9 @@ class Replay:
 
     def _keep_source(self, file):
         """Lines are shown as they were when the program ran."""
+        if file in self._sources:
+            return
+        self._sources.add(file)
         text = self.recording.source(file)
         if text is not None:
             linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)

@@ -11,6 +11,7 @@ import builtins
 import collections
 import importlib
 import json
+import re
 import struct
 import types
 
@@ -25,6 +26,9 @@ PURE = frozenset(
 )
 # But for these parts of them.
 IMPURE = {
+    "builtins": frozenset(
+        """__import__ breakpoint compile dir eval exec exit globals hash help id input locals open print quit vars""".split()
+    ),
     "io": frozenset(["open", "open_code", "FileIO"]),
     "tokenize": frozenset(["open"]),
     "uuid": frozenset(["getnode", "uuid1", "uuid4"]),
@@ -145,6 +149,27 @@ class Names(dict):
     def copy(self):
         return self.whole()
 
+    def __eq__(self, other):
+        return self.whole() == other
+
+    def __or__(self, other):
+        return self.whole() | other
+
+    def __ror__(self, other):
+        return other | self.whole()
+
+    def pop(self, name, *default):
+        if name not in self and default:
+            return default[0]
+        value = self[name]
+        del self[name]
+        return value
+
+    def setdefault(self, name, default=None):
+        if name not in self:
+            self[name] = default
+        return self[name]
+
     def __iter__(self):
         return iter(self.whole())
 
@@ -259,6 +284,15 @@ class Recorded:
     def __hash__(self):
         return _get(self, "_world").hash(self)
 
+    def __next__(self):
+        raise Refused("a recorded iterator is not run on")
+
+    def __index__(self):
+        try:
+            return _get(self, "_world").native("a.__index__()", a=self)
+        except AttributeError:
+            raise TypeError(f"'{type(self).__name__}' object cannot be interpreted as an integer") from None
+
     def __eq__(self, other):
         return True if self is other else _get(self, "_world").native("a == b", a=self, b=other)
 
@@ -267,13 +301,13 @@ class Recorded:
 
 
 def _operation(text):
-    if "b" in text:
+    if re.search(r"\bb\b", text):
         return lambda self, other: _get(self, "_world").native(text, a=self, b=other)
     return lambda self: _get(self, "_world").native(text, a=self)
 
 
 _OPERATIONS = {"len": "len(a)", "bool": "not not a", "getitem": "a[b]", "contains": "b in a", "str": "f'{a!s}'"}
-_OPERATIONS.update({"int": "int(a)", "float": "float(a)", "index": "a.__index__()", "neg": "-a", "pos": "+a"})
+_OPERATIONS.update({"int": "int(a)", "float": "float(a)", "neg": "-a", "pos": "+a"})
 _OPERATIONS.update({"invert": "~a", "abs": "abs(a)", "reversed": "reversed(a)", "format": "format(a, b)"})
 _OPERATIONS.update({"lt": "a < b", "le": "a <= b", "gt": "a > b", "ge": "a >= b"})
 for _name, _sign in dict(
@@ -298,7 +332,7 @@ class World:
     `ask` sends a request (a dict, without the position) and returns the answer.
     """
 
-    def __init__(self, ask, at):
+    def __init__(self, ask, at, displaying=False):
         self._ask = ask
         self.at = at
         self._objects = {}
@@ -307,7 +341,7 @@ class World:
         self._copies = {}
         self._building = False
         # Whether texts are for the user's eyes only: there, what is not told exactly is shown by its parts.
-        self.displaying = False
+        self.displaying = displaying
 
     def ask(self, **request):
         """Asks at this position; errors of the program's kind are raised as such."""
@@ -362,6 +396,8 @@ class World:
         """A hash under which stand-ins are found as the program finds them: by what they hold, or by identity."""
         if not self._building:
             code = _get(value, "_code")
+            if not code.get("r"):
+                raise Refused("the hash of this object is not known here")
             for name in ("__hash__", "__eq__"):
                 if code.get("r") and self._defines(code["r"][2], name):
                     raise Refused(f"{type(value).__qualname__}.{name} is recorded code and is not run")
@@ -411,6 +447,8 @@ class World:
             return range(*map(self.decode, inner))
         if key in ("ty", "fn"):
             module, _, name = inner.rpartition(".")
+            if key == "fn" and inner in IMPURE["builtins"]:
+                return self._other(code)
             found = getattr(importlib.import_module(module or "builtins"), name, None)
             if found is None:
                 found = {"NoneType": type(None), "ellipsis": type(...), "NotImplementedType": type(NotImplemented)}.get(name)
@@ -496,6 +534,9 @@ class World:
         if "why" in state:
             return self._keep(id, kind, class_id, Unknown(state["why"]))
         real = self._real(class_id) if class_id else None
+        if kind in ("Tuple", "FrozenSet"):
+            # Made when its elements are.
+            return None
         if class_id and real is None:
             made = self._instance(id, kind, class_id)
         elif kind in ("List", "Dict", "Set", "OrderedDict", "DefaultDict"):
@@ -577,16 +618,7 @@ class World:
         """Names of the types of the copies that were changed since they were made. They are forgotten."""
         found = []
         for id, (made, kept) in list(self._copies.items()):
-            if isinstance(made, dict):
-                now = list(dict.items(made))
-                same = len(now) == len(kept) and all(
-                    a is c and b is d for (a, b), (c, d) in zip(now, kept, strict=True)
-                )
-            elif isinstance(made, set):
-                same = len(made) == len(kept) and all(set.__contains__(made, one) for one in kept)
-            else:
-                same = len(made) == len(kept) and all(map(_is, made, kept))
-            if not same:
+            if not _is_as_made(made, kept):
                 found.append(type(made).__name__.removeprefix("Recorded").lower())
                 del self._copies[id]
                 self._ids.pop(builtins.id(self._objects.pop(id)), None)
@@ -645,6 +677,8 @@ class World:
             made_class = self._stand_in_below(class_id, made_class)
         layout = _layout(made_class)
         made = layout.__new__(made_class, *payload if layout is not object else ())
+        if layout is bytearray:
+            bytearray.__init__(made, *payload)
         _set(made, "_world", self)
         _set(made, "_code", {"r": [id, kind, class_id]})
         return made
@@ -699,7 +733,8 @@ class World:
         key = ("class", id)
         if key not in self._objects:
             facts = self._class(id)
-            if facts["module"] == "builtins" and (real := self._real(id)) is not None:
+            real = self._real(id) if facts["module"] == "builtins" else None
+            if real in _LAYOUTS or (real and issubclass(real, BaseException) and not issubclass(real, BaseExceptionGroup)):
                 made = real
             else:
                 above = [self._stand_in(of) for of in facts["mro"][1:]]
@@ -756,8 +791,10 @@ class World:
         With `whole`, recorded containers go by what they hold now, and not by what they are.
         """
         known = self._ids.get(builtins.id(value))
-        if known is not None and known[3] is value and not (whole and known[0] in self._copies):
-            return {"r": list(known[:3])}
+        if known is not None and known[3] is value:
+            copy = self._copies.get(known[0]) if whole else None
+            if copy is None or _is_as_made(*copy):
+                return {"r": list(known[:3])}
         kind = type(value)
         if value is None or kind is bool:
             return value
@@ -774,11 +811,11 @@ class World:
         if value is ... or value is NotImplemented:
             return {"e": "Ellipsis" if value is ... else "NotImplemented"}
         if kind in (list, tuple):
-            return {"l" if kind is list else "t": [self.encode(item) for item in value]}
+            return {"l" if kind is list else "t": [self.encode(item, whole) for item in value]}
         if kind in (set, frozenset, RecordedSet, RecordedFrozenSet):
             return {"S" if isinstance(value, set) else "F": [self.encode(item) for item in value]}
         if kind is dict:
-            return {"d": [[self.encode(k), self.encode(v)] for k, v in value.items()]}
+            return {"d": [[self.encode(k, whole), self.encode(v, whole)] for k, v in value.items()]}
         if kind is slice or kind is range:
             parts = [value.start, value.stop, value.step]
             return {"sl" if kind is slice else "ra": [self.encode(part) for part in parts]}
@@ -839,6 +876,8 @@ def _maker(node, home):
 
 # Types whose instances hold others, as the recording names their kinds.
 _CONTAINERS = {list: "List", tuple: "Tuple", dict: "Dict", set: "Set", frozenset: "FrozenSet"}
+# Built-in types whose instances can be made with what they hold.
+_LAYOUTS = frozenset([object, list, tuple, dict, set, frozenset, int, float, complex, str, bytes, bytearray])
 _CONTAINERS.update({collections.deque: "Deque", collections.OrderedDict: "OrderedDict", collections.defaultdict: "DefaultDict"})
 
 
@@ -854,6 +893,16 @@ _KINDS.update({"Module": types.ModuleType, "Cell": types.CellType, "Code": types
 def is_stand_in(of):
     """Whether a class is the stand-in of a recorded one."""
     return isinstance(of, _Meta)
+
+
+def _is_as_made(made, kept):
+    """Whether a copy of a container holds what it was made with."""
+    if isinstance(made, dict):
+        now = list(dict.items(made))
+        return len(now) == len(kept) and all(a is c and b is d for (a, b), (c, d) in zip(now, kept, strict=True))
+    if isinstance(made, set):
+        return len(made) == len(kept) and all(set.__contains__(made, one) for one in kept)
+    return len(made) == len(kept) and all(map(_is, made, kept))
 
 
 def _is(a, b):
