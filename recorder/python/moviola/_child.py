@@ -237,6 +237,7 @@ class Session:
         found["issubclass"] = self.issubclass
         found["callable"] = self.callable
         found["hash"] = self.hash
+        found["type"] = self.make_type()
         found["globals"] = lambda: self.globals.whole()
         found["locals"] = self.locals
         found["dir"] = self.dir
@@ -255,6 +256,29 @@ class Session:
             theirs = sys._getframe(1).f_locals
             return sorted(self.names.whole() if theirs is self.names else theirs)
         return self.world.native("dir(a)", a=of[0]) if isinstance(of[0], Recorded) else dir(*of)
+
+    def make_type(self):
+        """`type`, which is a class, and says of a stand-in what the recorded object's class is."""
+        world = self.world
+
+        class Types(type):
+            def __call__(cls, *args, **keywords):
+                if len(args) != 1 or keywords:
+                    return type(*args, **keywords)
+                found = world.type_of(args[0])
+                return made if found is type else found
+
+            def __instancecheck__(cls, value):
+                return isinstance(value, type)
+
+            def __subclasscheck__(cls, value):
+                return issubclass(value, type)
+
+            def __repr__(cls):
+                return "<class 'type'>"
+
+        made = Types("type", (type,), {"__module__": "builtins"})
+        return made
 
     def isinstance(self, value, of):
         if isinstance(of, (tuple, types.UnionType)):

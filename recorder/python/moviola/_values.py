@@ -764,6 +764,18 @@ class World:
         self._ids[builtins.id(made)] = (id, "Class", facts["meta"], made)
         return made
 
+    def type_of(self, value):
+        """`type(value)`."""
+        if isinstance(value, Thing):
+            return self.kind(value)
+        if isinstance(value, _Meta):
+            meta = self._class(self._ids[builtins.id(value)][0])["meta"]
+            return self.object(meta, "Class", 0) if meta else type
+        if isinstance(value, Recorded):
+            id = _get(value, "_code")["r"][2]
+            return self.object(id, "Class", self._class(id)["meta"])
+        return {RecordedSet: set, RecordedFrozenSet: frozenset}.get(type(value), type(value))
+
     def kind(self, value):
         """The type of Python's own that a stand-in without a class has; Refused if it is not known here."""
         if not isinstance(value, Thing):

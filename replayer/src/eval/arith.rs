@@ -31,7 +31,7 @@ impl Eval<'_> {
         if op == Op::Mod
             && let Val::Str(format) = &x
         {
-            return Ok(Val::text(self.percent(format, &y)?));
+            return Ok(Val::text(self.percent(format, b)?));
         }
         if op == Op::Mod && matches!(x, Val::Bytes(_) | Val::ByteArray(_)) {
             return unsupported("% of bytes");
