@@ -125,6 +125,51 @@ done = 1
     assert!(!place.work().join("pwned").exists() && !Path::new("/pwned").exists());
 }
 
+/// What the program's classes and functions say of themselves is theirs to say.
+#[test]
+fn what_only_the_program_could_say_is_refused() {
+    let place = recorded(
+        "\
+import functools, json, pathlib
+class Odd(int):
+    def __repr__(self):
+        return 'I!'
+class Text(str):
+    def __str__(self):
+        return 'text'
+class Meta(type):
+    def __instancecheck__(cls, value):
+        return True
+class Any(metaclass=Meta):
+    pass
+@functools.wraps(json.dumps)
+def mine(*args):
+    return 'mine'
+odd, text, opened, numbers = Odd(5), Text('abc'), open, iter([1, 2])
+path = pathlib.Path('/x')
+known = {path: 1}
+done = 1
+",
+    );
+    let commands = [
+        "p (lambda: str([odd]))()",
+        "p (lambda: f'{[odd]}')()",
+        "print([odd])",
+        "p '%r' % odd",
+        "p '%s' % text",
+        "p (lambda: '%s' % text)()",
+        "p (lambda: isinstance(1, Any))()",
+        "p (lambda f: f([1]))(mine)",
+        "p (lambda f: f('p.py'))(opened)",
+        "p (lambda i: next(i))(numbers)",
+        "p (lambda p: known.get(p))(path)",
+        "p (lambda p: hash(p))(path)",
+    ];
+    for (command, said) in commands.iter().zip(told(&place, &commands)) {
+        assert!(said.starts_with("*** moviola: cannot tell offline: "), "{command}: {said}");
+    }
+}
+
 #[test]
 fn what_depends_on_the_process_is_refused() {
     let place = recorded("import decimal, io, uuid\nprice = decimal.Decimal('1')\ndone = 1\n");
