@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 __all__ = ["Frame", "Moment", "NotRecorded", "Recording", "Refused", "Replay", "TraceError", "executable", "open"]
 
 _PLACES = {"Frame": "_recording", "Moment": "_recording", "Recording": "_recording", "TraceError": "_recording"}
-_PLACES.update({"NotRecorded": "_values", "Refused": "_values", "Replay": "_replay"})
+_PLACES.update({"NotRecorded": "_plain", "Refused": "_plain", "Replay": "_replay"})
 
 
 def __getattr__(name):

@@ -6,7 +6,6 @@ which tells what the run had or says why it cannot. Code of the recorded program
 """
 
 import abc
-import ast
 import builtins
 import collections
 import importlib
@@ -15,36 +14,11 @@ import re
 import struct
 import types
 
-__all__ = ["Names", "NotRecorded", "Refused", "World", "PURE"]
+from moviola._plain import Names, NotRecorded, RecordedFrozenSet, RecordedSet, Refused, Unknown
+from moviola._pure import HOMES, IMPURE, PURE, PURE_PARTS, built, real_named
 
-# Modules of the standard library whose functions tell by their arguments alone.
-PURE = frozenset(
-    """array ast base64 binascii bisect calendar cmath collections collections.abc colorsys copy csv datetime
-    decimal difflib enum fnmatch fractions functools graphlib hashlib heapq html io ipaddress itertools json json.decoder
-    json.encoder keyword math numbers operator pprint re reprlib shlex statistics string struct textwrap token tokenize
-    types unicodedata urllib.parse uuid zlib""".split()
-)
-# But for these parts of them.
-IMPURE = {
-    "builtins": frozenset(
-        """__import__ breakpoint compile dir eval exec exit globals hash help id input locals open print quit vars""".split()
-    ),
-    "io": frozenset(["open", "open_code", "FileIO"]),
-    "tokenize": frozenset(["open"]),
-    "uuid": frozenset(["getnode", "uuid1", "uuid4"]),
-}
-# Such parts of other modules.
-PURE_PARTS = {
-    "os": frozenset(["fspath", "sep", "linesep", "curdir", "pardir", "extsep", "pathsep", "strerror"]),
-    "os.path": frozenset(["basename", "dirname", "join", "normpath", "split", "splitext", "commonprefix", "commonpath", "isabs"]),
-    "time": frozenset(["gmtime"]),
-    "urllib": frozenset(),
-    "xml": frozenset(),
-}
-# Where C code of these modules says it is from, and the module that people name.
-_HOMES = {"_collections_abc": "collections.abc", "_functools": "functools", "_operator": "operator"}
-_HOMES.update({"_json": "json", "_struct": "struct", "_bisect": "bisect", "_heapq": "heapq", "_decimal": "decimal"})
-_HOMES.update({"_datetime": "datetime", "_collections": "collections", "_io": "io", "_csv": "csv"})
+__all__ = ["IMPURE", "PURE", "PURE_PARTS", "Names", "NotRecorded", "Recorded", "Refused", "World"]
+
 # What is made again from its repr, which tells all of it.
 _BY_REPR = {"DateTime"}
 _REPR_CLASSES = {("decimal", "Decimal"), ("fractions", "Fraction"), ("uuid", "UUID"), ("re", "Pattern")}
@@ -55,14 +29,6 @@ _set = object.__setattr__
 _get = object.__getattribute__
 
 
-class NotRecorded(BaseException):
-    """What was asked for is not in the recording; the reason."""
-
-
-class Refused(BaseException):
-    """It would change the recording, run code of the recorded program, or ask this machine about another one; why."""
-
-
 def encode_text(text):
     """A str for the protocol: as it is, unless JSON has no way to say it."""
     try:
@@ -70,138 +36,6 @@ def encode_text(text):
     except UnicodeEncodeError:
         return {"s": text.encode("utf-8", "surrogatepass").hex()}
     return text
-
-
-class Unknown:
-    """Stands where a container holds a value that was not recorded."""
-
-    __slots__ = ("reason",)
-
-    def __init__(self, reason):
-        self.reason = reason
-
-    def __repr__(self):
-        return f"<not recorded: {self.reason}>"
-
-    def _refuse(self, *_):
-        raise NotRecorded(self.reason)
-
-    __bool__ = __eq__ = __lt__ = __le__ = __gt__ = __ge__ = __len__ = __iter__ = __getitem__ = _refuse
-    __add__ = __radd__ = __sub__ = __mul__ = __call__ = __hash__ = __str__ = __format__ = __getattr__ = _refuse
-
-
-class Names(dict):
-    """Variables, fetched when they are used; what a user makes comes on top of them.
-
-    As a dict it holds what was fetched or made; to those who look at all of it, it is all variables but `hidden`.
-    """
-
-    def __init__(self, hidden, fetch, everything):
-        super().__init__()
-        self._hidden = hidden
-        self._fetch = fetch
-        self._everything = everything
-        self.deleted = set()
-        self.fetched = {}
-
-    def __missing__(self, name):
-        if name in self.deleted:
-            raise KeyError(name)
-        value = self.fetched[name] = self._fetch(name)
-        dict.__setitem__(self, name, value)
-        return value
-
-    def __delitem__(self, name):
-        self[name]
-        dict.pop(self, name, None)
-        self.deleted.add(name)
-
-    def __contains__(self, name):
-        try:
-            self[name]
-        except KeyError:
-            return False
-        return True
-
-    def get(self, name, default=None):
-        return self[name] if name in self else default
-
-    def whole(self):
-        """All of them, as a dict."""
-        found = {name: value for name, value in self._everything() if name not in self.deleted}
-        found.update((name, value) for name, value in dict.items(self) if name not in self._hidden)
-        return found
-
-    def made(self):
-        """What the user has made, by name."""
-        own = ((name, value) for name, value in dict.items(self) if name not in self._hidden)
-        return {name: value for name, value in own if name not in self.fetched or self.fetched[name] is not value}
-
-    def keys(self):
-        return self.whole().keys()
-
-    def values(self):
-        return self.whole().values()
-
-    def items(self):
-        return self.whole().items()
-
-    def copy(self):
-        return self.whole()
-
-    def __eq__(self, other):
-        return self.whole() == other
-
-    def __or__(self, other):
-        return self.whole() | other
-
-    def __ror__(self, other):
-        return other | self.whole()
-
-    def pop(self, name, *default):
-        if name not in self and default:
-            return default[0]
-        value = self[name]
-        del self[name]
-        return value
-
-    def setdefault(self, name, default=None):
-        if name not in self:
-            self[name] = default
-        return self[name]
-
-    def __iter__(self):
-        return iter(self.whole())
-
-    def __len__(self):
-        return len(self.whole())
-
-    def __repr__(self):
-        return repr(self.whole())
-
-
-class RecordedSet(set):
-    """A recorded set: its elements come in the order that they had."""
-
-    __slots__ = ("_order",)
-
-    def __iter__(self):
-        return iter(self._order if len(self._order) == len(self) else list(set.__iter__(self)))
-
-    def __repr__(self):
-        return "{" + ", ".join(map(repr, self)) + "}" if self else "set()"
-
-
-class RecordedFrozenSet(frozenset):
-    """A recorded frozenset: its elements come in the order that they had."""
-
-    __slots__ = ("_order",)
-
-    def __iter__(self):
-        return iter(self._order)
-
-    def __repr__(self):
-        return "frozenset({" + ", ".join(map(repr, self)) + "})" if self else "frozenset()"
 
 
 class _Meta(type):
@@ -639,7 +473,7 @@ class World:
         if class_id and self._real(class_id) is None:
             return None
         try:
-            return _built(ast.parse(text, mode="eval").body, importlib.import_module(home))
+            return built(ast.parse(text, mode="eval").body, importlib.import_module(home))
         except Exception:
             # It is not of that form: values that its class shows in its own way.
             return None
@@ -692,7 +526,7 @@ class World:
 
     def _named(self, id):
         found = self._class(id)
-        return _HOMES.get(found["module"], found["module"]), found["qualname"]
+        return HOMES.get(found["module"], found["module"]), found["qualname"]
 
     def _real(self, id):
         """The class itself, if it is Python's own and this process has it."""
@@ -842,50 +676,6 @@ class World:
         raise TypeError(f"a {kind.__name__} is no value of the recording")
 
 
-# What may be named in the repr of such a value, by module. A text of the recording is never run as it is.
-_MAKERS = {
-    "datetime": frozenset(["datetime", "date", "time", "timedelta", "timezone"]),
-    "decimal": frozenset(["Decimal"]),
-    "fractions": frozenset(["Fraction"]),
-    "uuid": frozenset(["UUID"]),
-    "re": frozenset(["compile"]),
-}
-
-
-def _built(node, module):
-    """The value of an expression of calls of a module's makers with constants; ValueError if it is anything else."""
-    home = module.__name__
-    if isinstance(node, ast.Constant):
-        return node.value
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_built(node.operand, module)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and home == "re":
-        return _built(node.left, module) | _built(node.right, module)
-    if isinstance(node, ast.Attribute):
-        if home == "re" and _is_name(node.value, home):
-            return module.RegexFlag[node.attr]
-        if node.attr == "utc" and _maker(node.value, home) == "timezone":
-            return module.timezone.utc
-    if isinstance(node, ast.Call) and _maker(node.func, home):
-        args = [_built(one, module) for one in node.args]
-        keywords = {one.arg: _built(one.value, module) for one in node.keywords if one.arg}
-        if len(keywords) == len(node.keywords):
-            return getattr(module, _maker(node.func, home))(*args, **keywords)
-    raise ValueError
-
-
-def _is_name(node, name):
-    return isinstance(node, ast.Name) and node.id == name
-
-
-def _maker(node, home):
-    """The maker that a node names, alone or behind its module."""
-    name = node.id if isinstance(node, ast.Name) else None
-    if isinstance(node, ast.Attribute) and _is_name(node.value, home):
-        name = node.attr
-    return name if name in _MAKERS[home] else None
-
-
 # Types whose instances hold others, as the recording names their kinds.
 _CONTAINERS = {list: "List", tuple: "Tuple", dict: "Dict", set: "Set", frozenset: "FrozenSet"}
 # Built-in types whose instances can be made with what they hold.
@@ -919,22 +709,6 @@ def _is_as_made(made, kept):
 
 def _is(a, b):
     return a is b
-
-
-def real_named(module, name):
-    """What a module of Python's own has under a (qualified) name, if it is one of those that only compute and it is what it is
-    called. A recording may name anything."""
-    module = _HOMES.get(module, module)
-    if (module not in PURE and module != "builtins") or name in IMPURE.get(module, ()):
-        return None
-    found = importlib.import_module(module)
-    for part in str(name).split("."):
-        if found is None or not isinstance(found, (type, types.ModuleType)):
-            return None
-        found = vars(found).get(part)
-    home = getattr(found, "__module__", None)
-    same = isinstance(found, (type, types.FunctionType, types.BuiltinFunctionType)) and found.__qualname__ == name
-    return found if same and _HOMES.get(home, home) == module else None
 
 
 def message(text):
