@@ -6,6 +6,7 @@ which tells what the run had or says why it cannot. Code of the recorded program
 """
 
 import abc
+import ast
 import builtins
 import collections
 import importlib
