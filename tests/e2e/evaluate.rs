@@ -152,6 +152,9 @@ done = 1
 ",
     );
     let commands = [
+        "goto start",
+        "tbreak 19",
+        "c",
         "p (lambda: str([odd]))()",
         "p (lambda: f'{[odd]}')()",
         "print([odd])",
@@ -165,7 +168,7 @@ done = 1
         "p (lambda p: known.get(p))(path)",
         "p (lambda p: hash(p))(path)",
     ];
-    for (command, said) in commands.iter().zip(told(&place, &commands)) {
+    for (command, said) in commands.iter().zip(told(&place, &commands)).skip(3) {
         assert!(said.starts_with("*** moviola: cannot tell offline: "), "{command}: {said}");
     }
 }
