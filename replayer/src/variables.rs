@@ -8,7 +8,8 @@ use moviola_format::read::{CodeInfo, Items, OwnedValue, Status};
 
 const CELL_OR_FREE: u8 = 0xc0;
 const FREE: u8 = 0x80;
-const OPTIMIZED: u32 = 1;
+/// `CO_OPTIMIZED`: the code object of a function.
+pub const OPTIMIZED: u32 = 1;
 
 /// The items of a namespace; `None` if they are not known.
 pub fn namespace(objects: &dyn Objects, id: u64) -> Option<Items> {

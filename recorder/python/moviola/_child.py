@@ -17,7 +17,9 @@ import traceback
 import types
 
 from moviola._recording import Code, Moment
-from moviola._values import IMPURE, PURE, PURE_PARTS, Names, NotRecorded, Recorded, Refused, World, encode_text, is_stand_in, message, receive
+from moviola._plain import Names, NotRecorded, Refused
+from moviola._pure import IMPURE, PURE, PURE_PARTS
+from moviola._values import Recorded, World, encode_text, is_stand_in, message, receive
 
 _SOURCE = "<stdin>"
 # pdb's name for the dict of convenience variables.
@@ -144,12 +146,15 @@ class Session:
             return {"error": ["unsupported", "how it is rounded is for the decimal context of the program to say"]}
         if isinstance(error, KeyboardInterrupt):
             return {"error": ["unsupported", "it was interrupted"]}
+        if isinstance(getattr(error, "obj", None), Recorded) or is_stand_in(getattr(error, "obj", None)):
+            # Names that are alike are not looked for among those of a recorded object.
+            error.name = error.obj = None
         try:
             lines = traceback.format_exception_only(type(error), error)
             text = lines[-1].strip()
         except BaseException as again:
             return self.failed(again) if isinstance(again, (NotRecorded, Refused)) else {"error": ["raised", repr(again)]}
-        return {"error": ["raised", encode_text(text)], "class": type(error).__name__}
+        return {"error": ["raised", encode_text(text)]}
 
     # Where the debugger stands.
 
@@ -186,6 +191,7 @@ class Session:
         kept = {name: self.variables[name] for name in request["held"] if name in self.variables}
         self.variables = Variables({**self.told_variables, **kept}, lambda: self.frame_at(request))
         self.told_variables.update(kept)
+
         def of_frame(name):
             # Python looks names up in a namespace like this one, and then only in the globals that are there already.
             return self.module(local(name)) if name in values else below[name]
@@ -492,6 +498,8 @@ def main():
     # The context of the program is not recorded: what depends on it is not told.
     decimal.getcontext().traps[decimal.Inexact] = True
     stream_in, stream_out = sys.stdin.buffer, sys.stdout.buffer
+    # What is typed may read standard input: that is the debugger's.
+    sys.stdin = io.StringIO()
     session = Session(stream_in, stream_out)
     session.say({"hello": list(sys.version_info[:3])})
     session.serve()

@@ -26,7 +26,6 @@ IMPURE = {
 PURE_PARTS = {
     "os": frozenset(["fspath", "sep", "linesep", "curdir", "pardir", "extsep", "pathsep", "strerror"]),
     "os.path": frozenset(["basename", "dirname", "join", "normpath", "split", "splitext", "commonprefix", "commonpath", "isabs"]),
-    "time": frozenset(["gmtime"]),
     "urllib": frozenset(),
     "xml": frozenset(),
 }

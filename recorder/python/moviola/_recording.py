@@ -2,7 +2,8 @@
 
 import collections
 
-from moviola._values import Names, NotRecorded, World, message, receive
+from moviola._plain import Names, NotRecorded
+from moviola._values import World, message, receive
 
 
 class TraceError(Exception):
@@ -108,7 +109,6 @@ class Recording:
         if id not in self._codes:
             self._codes[id] = Code(self._ask({"ask": "code", "id": id}) if id >= 0 else None)
         return self._codes[id]
-
 
 
 Stop = collections.namedtuple("Stop", "at event kind thread activation depth code line")

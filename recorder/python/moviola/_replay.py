@@ -38,7 +38,7 @@ class Replay:
         settrace = sys.settrace
         sys.settrace = self._settrace
         try:
-            self._tell(recording.stops(start, stop), start)
+            self._tell(recording.stops(start, stop))
         except bdb.BdbQuit:
             pass
         finally:
@@ -58,8 +58,7 @@ class Replay:
             at = row.at
         return at
 
-    def _tell(self, stops, start):
-        recording = self.recording
+    def _tell(self, stops):
         thread = outermost = None
         for stop in stops:
             if thread is None:

@@ -16,9 +16,9 @@ import struct
 import types
 
 from moviola._plain import Names, NotRecorded, RecordedFrozenSet, RecordedSet, Refused, Unknown
-from moviola._pure import HOMES, IMPURE, PURE, PURE_PARTS, built, real_named
+from moviola._pure import HOMES, IMPURE, built, real_named
 
-__all__ = ["IMPURE", "PURE", "PURE_PARTS", "Names", "NotRecorded", "Recorded", "Refused", "World"]
+__all__ = ["Recorded", "World", "encode_text", "is_stand_in", "message", "receive"]
 
 # What is made again from its repr, which tells all of it.
 _BY_REPR = {"DateTime"}
@@ -187,10 +187,7 @@ class World:
             return answer
         kind, *words = error
         if kind == "python":
-            kind_of = getattr(builtins, words[0], None)
-            if isinstance(kind_of, type) and issubclass(kind_of, BaseException):
-                raise kind_of(words[1]) if words[1] else kind_of()
-            raise Refused(": ".join(words))
+            raise _said(*words)
         if kind == "unknown":
             raise NotRecorded(words[0])
         raise Refused(words[0])
@@ -207,8 +204,6 @@ class World:
 
     def attribute(self, value, name):
         """An attribute of a stand-in."""
-        if name.startswith("__") and name in ("__dict__", "__slots__"):
-            return self.native(f"a.{name}", a=value)
         if not name.isidentifier():
             raise AttributeError(name)
         return self.native(f"a.{name}", a=value)
@@ -234,7 +229,7 @@ class World:
             if not code.get("r"):
                 raise Refused("the hash of this object is not known here")
             for name in ("__hash__", "__eq__"):
-                if code.get("r") and self._defines(code["r"][2], name):
+                if self._defines(code["r"][2], name):
                     raise Refused(f"{type(value).__qualname__}.{name} is recorded code and is not run")
         layout = _layout(type(value))
         return id(value) >> 4 if layout.__hash__ in (None, object.__hash__) else layout.__hash__(value)
@@ -483,9 +478,6 @@ class World:
         real = self._real(id)
         return self._stand_in(id) if real is None else real
 
-    def _make_Module(self, id, kind, class_id):
-        return self._instance(id, kind, class_id)
-
     def _make_Function(self, id, kind, class_id):
         made = self._instance(id, kind, class_id)
         try:
@@ -554,7 +546,9 @@ class World:
         above = self._class(known[0])["mro"]
         if theirs is not None and theirs[0] in above:
             return True
-        if (base.__module__, base.__qualname__) in map(self._named, above):
+        # A class of the program may be called like one of Python's own.
+        own = (of for of in above if not self._class(of)["open"])
+        if not isinstance(base, _Meta) and (base.__module__, base.__qualname__) in map(self._named, own):
             return True
         if isinstance(base, abc.ABCMeta) or (isinstance(base, _Meta) and theirs and self._class(theirs[0])["meta"]):
             layout = _layout(of)
@@ -691,6 +685,15 @@ def _layout(of):
 
 _KINDS = {"Function": types.FunctionType, "Method": types.MethodType, "Builtin": types.BuiltinFunctionType}
 _KINDS.update({"Module": types.ModuleType, "Cell": types.CellType, "Code": types.CodeType, "MappingProxy": types.MappingProxyType})
+
+
+def _said(name, text):
+    """An exception that the replayer says Python would raise, with that very text: that of a KeyError is a repr already."""
+    base = getattr(builtins, name, None)
+    if not (isinstance(base, type) and issubclass(base, BaseException)):
+        return Refused(f"{name}: {text}")
+    kind = type(name, (base,), {"__module__": "builtins", "__qualname__": name, "__str__": lambda self: text})
+    return base.__new__(kind)
 
 
 def is_stand_in(of):

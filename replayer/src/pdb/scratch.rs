@@ -6,15 +6,13 @@ use super::{Engine, Output};
 use crate::eval::{Change, EvalError, Evaluated, Val};
 use crate::serve::wire;
 use crate::show::Objects;
+use crate::variables::OPTIMIZED;
 use rustc_hash::FxHashSet;
 use serde_json::Value as Json;
 use std::fmt::Write as _;
 
 /// The name that pdb gives the dict of convenience variables.
 pub(super) const VARIABLES: &str = "__pdb_convenience_variables";
-
-/// `CO_OPTIMIZED`: the code object of a function.
-const OPTIMIZED: u32 = 1;
 
 /// What stands for a name.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@ use super::{Engine, Output};
 use crate::eval::{self, Val};
 use crate::show::Objects;
 use crate::show::class::{Class, field, text_field};
+use crate::variables::OPTIMIZED;
 use moviola_format::event::Kind;
 use moviola_format::read::OwnedValue;
 
@@ -79,10 +80,12 @@ impl Engine {
     fn class_place(&self, class: &Val) -> Option<Place> {
         let here = self.here();
         let class = Class::from_val(class, &here).ok()??;
-        let body = self.time.trace().codes().iter().find(|code| {
-            const OPTIMIZED: u32 = 1;
-            code.flags & OPTIMIZED == 0 && code.qualname == class.qualname()
-        })?;
+        let body = self
+            .time
+            .trace()
+            .codes()
+            .iter()
+            .find(|code| code.flags & OPTIMIZED == 0 && code.qualname == class.qualname())?;
         Some((body.filename.clone(), Some(body.first_line)))
     }
 }

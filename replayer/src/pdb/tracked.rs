@@ -8,6 +8,7 @@ use crate::eval::{EvalError, Expression, Scope, Val};
 use crate::machine::{Frame, StopKind};
 use crate::show::{Objects, Unavailable};
 use crate::timeline::{Level, Moment, Record, Seek, Timeline};
+use crate::variables::OPTIMIZED;
 use moviola_format::event::Kind;
 use moviola_format::read::{ObjectState, OwnedValue, Slice, TraceError};
 use rustc_hash::FxHashSet;
@@ -62,7 +63,6 @@ impl Tracked {
     /// # Errors
     /// If it cannot be parsed.
     pub fn new(text: &str, level: &Level, time: &Timeline) -> Result<Self, EvalError> {
-        const OPTIMIZED: u32 = 1;
         let expression = Expression::parse(text)?;
         let names = names(text);
         let code = time.code(level.frame.code);
