@@ -59,6 +59,7 @@ pub unsafe fn begin(rec: *mut Recorder, producer: Producer, place: Place) {
             let shadow = (*rec).threads.shadow().stack[at];
             frame(rec, &shadow, false);
         }
+        crate::values::watch::own::restart(rec);
         crate::process::restart(rec);
         crate::hooks::seen::restart(rec);
     }

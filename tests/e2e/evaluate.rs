@@ -29,7 +29,7 @@ done = 1
 ";
 
 /// What a session that has a Python says to each command at the end of the program.
-fn told(place: &Place, commands: &[&str]) -> Vec<String> {
+pub fn told(place: &Place, commands: &[&str]) -> Vec<String> {
     let exe = python();
     let mut command = place.command(env!("CARGO_BIN_EXE_moviola"));
     command.args(["replay", "--python", &exe, "--at", "end", "t.moviola"]);

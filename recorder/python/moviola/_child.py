@@ -227,6 +227,11 @@ class Session:
         """What built-in names mean: some would answer for this process and not for the recorded one."""
         found = dict(vars(builtins))
         world = self.world
+        theirs = {}
+        for key in world.changes:
+            module, _, name = key.partition(":")
+            if module == "builtins" and "." not in name:
+                theirs[name] = world.change(module, name, None)
 
         def refused(name, why):
             def refuse(*_, **__):
@@ -249,6 +254,10 @@ class Session:
         found["dir"] = self.dir
         found["vars"] = lambda *of: world.native("vars(a)", a=of[0]) if of else self.names.whole()
         found["__import__"] = self.import_module
+        for name, value in theirs.items():
+            found.pop(name, None)
+            if value is not None:
+                found[name] = value
         return found
 
     def locals(self):
@@ -311,12 +320,19 @@ class Session:
 
     def import_module(self, name, globals=None, locals=None, fromlist=(), level=0):
         """`import`: modules that only compute are this Python's, others are there by name; nothing is run."""
+        top = name.partition(".")[0]
+        if f"{top}:" in self.world.changes and not level:
+            # A module of the program that is called like one of Python's own.
+            found = self.world.change(top, "")
+            for part in name.split(".")[1:] if fromlist else ():
+                found = getattr(found, part)
+            return found
         # C code that needs a module asks with a list, an import statement with a tuple.
-        if isinstance(fromlist, list) or (name in PURE and not level):
+        if isinstance(fromlist, list) or (name in PURE and not level and not self.world.changes):
             return __import__(name, None, None, fromlist, 0)
         if level:
             raise Refused("relative imports would run code")
-        return Module(self, name if fromlist else name.partition(".")[0])
+        return Module(self, name if fromlist else top)
 
     # What the user typed.
 
@@ -470,8 +486,10 @@ class Module(types.ModuleType):
                 return world.attribute(self._recorded, name)
             except (Refused, NotRecorded):
                 pass
+        if f"{module}:{name}" in world.changes:
+            return world.change(module, name)
         if (module in PURE and name not in IMPURE.get(module, ())) or name in PURE_PARTS.get(module, ()):
-            found = getattr(importlib.import_module(module), name)
+            found = world.unchanged(getattr(importlib.import_module(module), name))
             inner = isinstance(found, types.ModuleType) and f"{module}.{name}" not in PURE
             if not inner and (not name.startswith("_") or name in ("__all__", "__doc__", "__file__")):
                 return found

@@ -16,6 +16,7 @@ import struct
 import types
 
 from moviola._plain import Names, NotRecorded, RecordedFrozenSet, RecordedSet, Refused, Unknown
+from moviola._own import met
 from moviola._pure import HOMES, IMPURE, built, real_named
 
 __all__ = ["Recorded", "World", "encode_text", "is_stand_in", "message", "receive"]
@@ -175,6 +176,7 @@ class World:
         self._ids = {}
         self._copies = {}
         self._building = False
+        self._changes = self._active = None
         # Whether texts are for the user's eyes only: there, what is not told exactly is shown by its parts.
         self.displaying = displaying
 
@@ -191,6 +193,56 @@ class World:
         if kind == "unknown":
             raise NotRecorded(words[0])
         raise Refused(words[0])
+
+    # What the program has put into modules and classes of Python's own.
+
+    @property
+    def changes(self):
+        """Their names, as `module:name` and `module:Class.name`, with the values as they were sent; absent ones are deleted.
+        `module:` is a module of the program that is called like one of Python's own."""
+        if self._changes is None:
+            found = self.ask(ask="changed")
+            self._changes = {**dict(found["items"]), **{key: {"absent": True} for key in found["deleted"]}}
+        return self._changes
+
+    def change(self, module, name, *default):
+        """What the program has put into a module under a name."""
+        code = self.changes[f"{module}:{name}"]
+        if code != {"absent": True}:
+            return self.decode(code)
+        if default:
+            return default[0]
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+    def unchanged(self, found):
+        """What is given, a part of Python's own, if the program has changed nothing that it may use; Refused if it has."""
+        if self.changes and isinstance(found, (types.FunctionType, types.MethodType, type)):
+            if self._active is None:
+                self._active = [key for key in self.changes if not self._is_back(key)]
+            key = met(found, self._active)
+            if key is not None:
+                name = f"{found.__module__}.{found.__qualname__}"
+                raise Refused(f"{name} may use {key.replace(':', '.')}, which the program has replaced")
+        return found
+
+    def _is_back(self, key):
+        """Whether what is under a name is what Python had there (`mock.patch` puts it back)."""
+        code = self.changes[key]
+        kind = code["r"][1] if isinstance(code, dict) and "r" in code else None
+        if key.endswith(":"):
+            return True
+        if kind not in ("Function", "Builtin", "Class"):
+            return False
+        try:
+            value = self._instance(*code["r"]) if kind != "Class" else self.decode(code)
+            module, name = self.attribute(value, "__module__"), self.attribute(value, "__qualname__")
+            if kind == "Function":
+                file = self.attribute(self.native("a.__code__", a=value), "co_filename")
+                if "/lib/python3." not in file or "/site-packages/" in file:
+                    return False
+        except (AttributeError, NotRecorded, Refused):
+            return False
+        return f"{HOMES.get(module, module)}:{name}" == key or f"{module}:{name}" == key
 
     # Operations that the replayer does.
 
@@ -485,7 +537,7 @@ class World:
         except (AttributeError, NotRecorded, Refused):
             return made
         real = real_named(module, name)
-        return made if real is None or not self._is_same(made, kind, real) else real
+        return made if real is None or not self._is_same(made, kind, real) else self.unchanged(real)
 
     def _is_same(self, made, kind, real):
         """Whether a recorded function is that of Python's own: others may have its names (`functools.wraps`)."""
@@ -526,7 +578,7 @@ class World:
         if self._class(id)["open"]:
             return None
         found = real_named(*self._named(id))
-        return found if isinstance(found, type) else None
+        return self.unchanged(found) if isinstance(found, type) else None
 
     def _asks(self, id):
         """Whether a class has a metaclass that may have a say in `isinstance`."""

@@ -99,6 +99,7 @@ pub unsafe fn enter(rec: *mut Recorder, frame: Frame, info: *mut CodeInfo, entry
             None
         } else {
             let dict = frame.namespace();
+            crate::values::watch::own::seen(rec, dict);
             let object = if dict == frame.globals() { globals } else { namespace(rec, dict) };
             Some(if object == 0 { prepare(rec, dict) } else { Val::Ref(object) })
         };

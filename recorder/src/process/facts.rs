@@ -41,6 +41,9 @@ pub unsafe fn announce(rec: &mut Recorder) {
             Detail::Coverage { branch: true } => "coverage,branch",
         },
     );
+    if rec.detail == Detail::Full {
+        crate::values::watch::own::begin(rec);
+    }
     rec.meta("moviola", env!("CARGO_PKG_VERSION"));
     rec.meta("implementation", "cpython");
     rec.meta("python", version.split(' ').next().unwrap_or_default());

@@ -28,7 +28,7 @@ pub unsafe fn name_field(heap: &mut Heap, parts: &mut Contents, field: &'static 
 
 /// A text that no Python object holds, as a value: texts that are too long are cut, which only
 /// happens to names.
-fn text(heap: &mut Heap, bytes: &[u8]) -> Val {
+pub fn text(heap: &mut Heap, bytes: &[u8]) -> Val {
     // Names of C types and functions are static; names read from objects are kept by the heap.
     let kept = heap.names.entry(bytes.to_vec()).or_insert_with(|| bytes.to_vec().leak());
     Val::Str(kept.as_ptr(), kept.len().min(INLINE_BYTES))
@@ -155,6 +155,8 @@ pub unsafe fn fill_module(heap: &mut Heap, parts: &mut Contents, module: Obj) {
         if user {
             let value = scan(heap, dict);
             parts.field("__dict__", value);
+        } else if is_text {
+            super::watch::own::reachable(heap, dict, name);
         }
     }
 }

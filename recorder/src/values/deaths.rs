@@ -49,6 +49,9 @@ unsafe fn buried(rec: *mut Recorder, address: usize, entry: super::heap::Entry) 
         if entry.has(TYPED) {
             (*rec).heap.forget_type(address);
         }
+        if entry.has(super::heap::LINKED) {
+            super::watch::own::gone(rec, address);
+        }
         if entry.has(WATCH_ONLY) {
             return;
         }

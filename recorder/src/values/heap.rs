@@ -116,6 +116,8 @@ pub struct Heap {
     pub suspects: FxHashMap<u64, usize>,
     /// Arrays whose numbers C code may change unseen.
     pub arrays: super::arrays::Watched,
+    /// What was put into modules and classes of Python's own.
+    pub own: super::watch::own::Own,
     /// Names that no Python object holds.
     pub names: FxHashMap<Vec<u8>, &'static [u8]>,
     /// Top-level names of the standard library.
@@ -158,6 +160,7 @@ impl Heap {
             views: FxHashMap::default(),
             suspects: FxHashMap::default(),
             arrays: super::arrays::Watched::default(),
+            own: super::watch::own::Own::default(),
             names: FxHashMap::default(),
             stdlib: FxHashSet::default(),
             budget: CAPTURE_BUDGET,
@@ -179,6 +182,7 @@ impl Heap {
         self.awaited = old.awaited;
         self.building = old.building.restart();
         self.dirty = self.has_work();
+        self.own = old.own.restart();
         self.names = old.names;
         self.stdlib = old.stdlib;
         suspects
@@ -264,7 +268,7 @@ impl Heap {
             self.used += 1;
         } else if old.has(WATCH_ONLY) {
             // What it is watched for stays so when it becomes known.
-            meta |= old.meta & ((REFERENT | TYPED) << 58);
+            meta |= old.meta & ((REFERENT | TYPED | LINKED) << 58);
         }
         self.table[at] = Entry { address, meta };
         let bit = hash(address - pre) & (FILTER_BITS - 1);

@@ -64,11 +64,13 @@ impl Eval<'_> {
             Lookup::Found(..) if slot_unset => return self.missing(value, name),
             Lookup::Found(owner, found) => return self.bound(value, &owner, &found, name),
             Lookup::Hidden(owner) => {
-                if let Some(value) = self.enum_attribute(value, &class, &state, name)? {
-                    return Ok(value);
-                }
-                if let Some(value) = self.library_attribute(value, &owner, &state, name)? {
-                    return Ok(value);
+                if !owner.is_changed {
+                    if let Some(value) = self.enum_attribute(value, &class, &state, name)? {
+                        return Ok(value);
+                    }
+                    if let Some(value) = self.library_attribute(value, &owner, &state, name)? {
+                        return Ok(value);
+                    }
                 }
                 // What Counter defines itself does other things than dict's methods.
                 if !owner.is("collections", "Counter")
@@ -404,6 +406,12 @@ impl Eval<'_> {
         }
         let module = crate::show::class::text_field(&state, "__name__", self.objects)
             .unwrap_or_else(|| "?".to_owned());
+        if dict.is_none()
+            && let Some(value) = self.changed_name(&module, name)?
+        {
+            let gone = || format!("module '{module}' has no attribute '{name}'");
+            return value.map_or_else(|| python("AttributeError", gone()), Ok);
+        }
         match dict {
             None => unsupported(format!("the namespace of module {module} was not followed")),
             Some(dict) => {
@@ -413,6 +421,21 @@ impl Eval<'_> {
                 python("AttributeError", format!("module '{module}' has no attribute '{name}'"))
             }
         }
+    }
+
+    /// What the program has put into a module of Python's own under a name: `Some(None)` if it has
+    /// deleted it, `None` if the name is as Python has it.
+    pub(super) fn changed_name(&self, module: &str, name: &str) -> R<Option<Option<Val>>> {
+        let Some(id) = self.objects.changed_names() else { return Ok(None) };
+        let state = self.state(id)?;
+        let key = format!("{module}:{name}");
+        let same = |known: &OwnedValue| matches!(known, OwnedValue::Str(text) if **text == *key.as_bytes());
+        let found = state.map.iter().flatten().find(|(known, _)| same(known));
+        Ok(match found {
+            None => None,
+            Some((_, OwnedValue::Unbound)) => Some(None),
+            Some((_, value)) => Some(Some(self.recorded(value)?)),
+        })
     }
 
     /// A method of the built-in type that the value is or derives from.

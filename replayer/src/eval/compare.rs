@@ -36,6 +36,10 @@ impl Objects for Bare<'_> {
         self.0.slice(id, range)
     }
 
+    fn changed_names(&self) -> Option<u64> {
+        self.0.changed_names()
+    }
+
     fn python_minor(&self) -> u32 {
         self.0.python_minor()
     }

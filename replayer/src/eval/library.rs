@@ -51,7 +51,9 @@ impl Eval<'_> {
             return Ok(None);
         }
         match Class::of(value, self.objects)? {
-            Class::Recorded(facts) if !facts.is_open() => Ok(Some((*id, facts))),
+            Class::Recorded(facts) if !facts.is_open() && !facts.is_changed => {
+                Ok(Some((*id, facts)))
+            }
             _ => Ok(None),
         }
     }

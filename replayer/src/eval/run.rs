@@ -218,6 +218,11 @@ impl<'s> Eval<'s> {
             }
             return Ok(value);
         }
+        match self.changed_name("builtins", name)? {
+            Some(Some(value)) => return Ok(value),
+            Some(None) => return python("NameError", format!("name '{name}' is not defined")),
+            None => {}
+        }
         if let Some(name) = builtin_name(name) {
             return Ok(Val::Type(name));
         }

@@ -239,6 +239,9 @@ fn baseline(
 
     let mut graph = Graph { trace, stop: before, seen: FxHashSet::default(), queue: Vec::new() };
     found.objects.iter().for_each(|id| graph.need(*id));
+    // What was changed in Python's own modules, which nothing refers to.
+    let changed = trace.meta().iter().find(|(key, _)| key == "changed");
+    changed.and_then(|(_, id)| id.parse().ok()).into_iter().for_each(|id| graph.need(id));
     for (_, frame) in &frames {
         frame.namespace.iter().chain(&frame.locals).for_each(|value| graph.value(value));
     }

@@ -267,6 +267,10 @@ impl Objects for Noting<'_> {
         self.scope.slice(id, range)
     }
 
+    fn changed_names(&self) -> Option<u64> {
+        self.scope.changed_names()
+    }
+
     fn python_minor(&self) -> u32 {
         self.scope.python_minor()
     }

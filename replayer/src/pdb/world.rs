@@ -23,12 +23,13 @@ pub struct Here<'t> {
     /// The stop.
     pub stop: u64,
     minor: u32,
+    changed: Option<u64>,
 }
 
 impl<'t> Here<'t> {
     /// The objects at a stop.
     pub fn new(time: &'t Timeline, stop: u64) -> Self {
-        Self { time, stop, minor: time.minor() }
+        Self { time, stop, minor: time.minor(), changed: time.changed_names() }
     }
 }
 
@@ -62,6 +63,10 @@ impl Objects for Here<'_> {
         let end = range.end.clamp(start, len);
         let values = all[start as usize..end as usize].to_vec();
         Ok(Slice { len, range: start..end, values })
+    }
+
+    fn changed_names(&self) -> Option<u64> {
+        self.changed
     }
 
     fn python_minor(&self) -> u32 {
@@ -151,6 +156,10 @@ impl Objects for FrameScope<'_> {
 
     fn slice(&self, id: u64, range: Range<u64>) -> Result<Slice, Unavailable> {
         self.here.slice(id, range)
+    }
+
+    fn changed_names(&self) -> Option<u64> {
+        self.here.changed
     }
 
     fn python_minor(&self) -> u32 {

@@ -70,6 +70,7 @@ impl<'t> Answers<'t> {
                     None => "{\"absent\":true}".to_owned(),
                 })
             }
+            "changed" => objects::changed(&here),
             "globals" => {
                 let frame = self.frame.ok_or_else(|| wrong("there is no frame"))?;
                 let id = frame.globals_id().unwrap_or(0);
@@ -196,6 +197,10 @@ impl Objects for Named<'_> {
 
     fn slice(&self, id: u64, range: Range<u64>) -> Result<Slice, Unavailable> {
         self.here.slice(id, range)
+    }
+
+    fn changed_names(&self) -> Option<u64> {
+        self.here.changed_names()
     }
 
     fn python_minor(&self) -> u32 {

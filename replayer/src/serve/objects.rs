@@ -122,6 +122,25 @@ pub fn pairs(out: &mut String, items: &Items, here: &Here<'_>) {
     });
 }
 
+/// What the program has put into modules and classes of Python's own: `{"items": [[key, value]], "deleted": [key]}`.
+pub fn changed(here: &Here<'_>) -> Result<String, Refused> {
+    let items = match here.changed_names() {
+        Some(id) => here.object(id)?.map.clone().unwrap_or_default(),
+        None => Items::default(),
+    };
+    let mut out = "{\"items\":".to_owned();
+    pairs(&mut out, &items, here);
+    let gone: Vec<&OwnedValue> = items
+        .iter()
+        .filter(|(_, value)| *value == OwnedValue::Unbound)
+        .map(|(key, _)| key)
+        .collect();
+    out.push_str(",\"deleted\":");
+    wire::list(&mut out, &gone, |out, key| wire::value(out, &Val::from(*key), here));
+    out.push('}');
+    Ok(out)
+}
+
 /// A class: `{"module", "qualname", "name", "mro": [ids], "open", "defined": [names], "meta": id}`. `open`: its
 /// namespace was recorded, and `defined` are the names in it.
 pub fn class(here: &Here<'_>, id: u64) -> Result<String, Refused> {

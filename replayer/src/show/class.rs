@@ -96,6 +96,36 @@ pub struct Facts {
     pub meta: u64,
     /// The class object; its attributes are there only for the program's own classes.
     pub state: Arc<ObjectState>,
+    /// Whether the program has put something into this class of Python's own, or one that it
+    /// derives from: what is known of it in general does not hold then.
+    pub is_changed: bool,
+}
+
+/// Whether the program has put something into a class of Python's own, or one that it derives from.
+fn is_changed(mro: &[u64], objects: &dyn Objects) -> Result<bool, Unavailable> {
+    let Some(changed) = objects.changed_names() else { return Ok(false) };
+    let state = objects.object(changed)?;
+    // `module:Class.name`; the names of modules have no dot behind the colon.
+    let owner = |(key, _): &(OwnedValue, OwnedValue)| {
+        let OwnedValue::Str(key) = key else { return None };
+        let key = std::str::from_utf8(key).ok()?;
+        let (module, path) = key.split_once(':')?;
+        let (class, _) = path.rsplit_once('.')?;
+        Some((module.to_owned(), class.to_owned()))
+    };
+    let owners: Vec<(String, String)> = state.map.iter().flatten().filter_map(owner).collect();
+    if owners.is_empty() {
+        return Ok(false);
+    }
+    for id in mro {
+        let state = known(objects.object(*id)?)?;
+        let name = |name| text_field(&state, name, objects).unwrap_or_default();
+        let (module, class) = (name("__module__"), name("__qualname__"));
+        if state.attrs.is_none() && owners.iter().any(|(m, c)| *m == module && *c == class) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 impl Facts {
@@ -116,10 +146,14 @@ impl Facts {
         if mro.first() != Some(&id) {
             mro.insert(0, id);
         }
+        let module = text_field(&state, "__module__", objects).unwrap_or_else(|| "?".to_owned());
+        let qualname = qualname.unwrap_or_else(|| either.clone());
+        let is_changed = is_changed(&mro, objects)?;
         Ok(Arc::new(Self {
             id,
-            module: text_field(&state, "__module__", objects).unwrap_or_else(|| "?".to_owned()),
-            qualname: qualname.unwrap_or_else(|| either.clone()),
+            module,
+            qualname,
+            is_changed,
             name: either,
             mro,
             base: match field(&state, "base_kind") {
@@ -378,6 +412,9 @@ impl Class {
 /// Whether a class that is recorded by name only is known not to define `name` in a way that
 /// changes what its built-in base does.
 fn is_harmless(facts: &Facts, name: &str) -> bool {
+    if facts.is_changed {
+        return false;
+    }
     match facts.module.as_str() {
         "builtins" => true,
         "abc" | "typing" => matches!(

@@ -410,6 +410,9 @@ impl Writer<'_> {
                 _ => Repr::Structural,
             };
         };
+        if facts.is_changed {
+            return Repr::Structural;
+        }
         if field(state, "<numpy>").is_some() && !facts.is_open() {
             return Repr::Library(facts.module.clone(), facts.qualname.clone());
         }

@@ -82,6 +82,12 @@ pub trait Objects {
         None
     }
 
+    /// The id of the dict of what the program has put into modules and classes of Python's own, if
+    /// the recording tells that (`changed` in `SPEC.md`).
+    fn changed_names(&self) -> Option<u64> {
+        None
+    }
+
     /// The minor version of the recorded Python 3.
     fn python_minor(&self) -> u32 {
         11

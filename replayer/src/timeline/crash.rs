@@ -158,6 +158,12 @@ impl Timeline {
         crate::export::absolute(self.meta("cwd"), path)
     }
 
+    /// The id of the dict of the names that were changed in Python's own modules.
+    #[must_use]
+    pub fn changed_names(&self) -> Option<u64> {
+        self.meta("changed").parse().ok()
+    }
+
     /// Python 3's minor version.
     #[must_use]
     pub fn minor(&self) -> u32 {

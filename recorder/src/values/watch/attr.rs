@@ -71,7 +71,7 @@ unsafe fn stored(rec: *mut Recorder, call: &Call) -> usize {
         let typ = ffi::Py_TYPE(this);
         let Some(entry) = (*rec).heap.known(this) else {
             // A module's namespace may be known where the module object is not.
-            if cfg!(not(Py_3_12)) && obj::is_subtype(typ, &raw mut ffi::PyModule_Type) {
+            if obj::is_subtype(typ, &raw mut ffi::PyModule_Type) {
                 return set_module(rec, call);
             }
             return call.run();
@@ -209,9 +209,10 @@ unsafe fn read_after(_: *mut Recorder, call: &Call) -> usize {
 unsafe fn set_module(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
     unsafe {
+        let (module, name, value) = (call.this(), call.object(1), call.object(2));
+        super::own::attribute(rec, module, name, value);
         if cfg!(not(Py_3_12)) {
-            let dict: Obj = obj::rd(call.this(), 16);
-            store(rec, dict, call.object(1), call.object(2));
+            store(rec, obj::rd(module, 16), name, value);
         }
         call.run()
     }
@@ -255,8 +256,11 @@ pub unsafe fn set_class(rec: *mut Recorder, call: &Call) -> usize {
             }
             return result;
         }
-        if cfg!(not(Py_3_12)) && !data && (*rec).heap.known(this).is_some() {
-            store(rec, obj::type_dict(this.cast()), name, call.object(2));
+        if !data {
+            super::own::class_attribute(rec, this.cast(), name, call.object(2));
+            if cfg!(not(Py_3_12)) && (*rec).heap.known(this).is_some() {
+                store(rec, obj::type_dict(this.cast()), name, call.object(2));
+            }
         }
         call.run()
     }

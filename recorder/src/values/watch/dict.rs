@@ -223,10 +223,12 @@ pub unsafe fn reread(rec: *mut Recorder, dict: Obj) {
 
 #[cfg(Py_3_12)]
 mod watcher {
+    use super::super::own;
     use super::{cleared, stored, target};
     use crate::cpython::objects::{self as obj, DictIter, Obj, rd};
     use crate::guard::guarded;
-    use crate::rec::recorder;
+    use crate::rec::{Recorder, recorder};
+    use crate::values::heap::LINKED;
     use std::ffi::c_int;
     use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -288,7 +290,11 @@ mod watcher {
         }
         // SAFETY: the interpreter holds all objects; the recorder is used under the GIL.
         guarded((), || unsafe {
-            let Some((to, _)) = target(&*rec, dict as usize) else { return };
+            let found = target(&*rec, dict as usize);
+            if found.as_ref().is_none_or(|(_, entry)| entry.has(LINKED)) {
+                own_changed(rec, event, dict, key, value);
+            }
+            let Some((to, _)) = found else { return };
             (*rec).enter();
             match event {
                 ADDED | MODIFIED => stored(rec, dict, &to, key, value, event == ADDED),
@@ -304,5 +310,25 @@ mod watcher {
             }
         });
         0
+    }
+
+    /// A change of a namespace of Python's own.
+    #[cold]
+    unsafe fn own_changed(rec: *mut Recorder, event: c_int, dict: Obj, key: Obj, value: Obj) {
+        const CLONED: c_int = 3;
+        const CLEARED: c_int = 4;
+        // SAFETY: as in `changing`.
+        unsafe {
+            match event {
+                0..=2 => own::item(rec, dict, key, value),
+                CLONED => DictIter::new(key).for_each(|(k, v)| own::item(rec, dict, k, v)),
+                CLEARED => {
+                    for (key, _) in DictIter::new(dict) {
+                        own::item(rec, dict, key, std::ptr::null_mut());
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 }

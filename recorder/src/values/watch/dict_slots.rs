@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use super::dict::{has_odd_twin, remove, removed, simple_key, stored, target};
+use super::own;
 use super::patch::replace_method;
 use super::wrap::{Call, Hook};
 use super::{Mode, begin, end};
@@ -39,6 +40,9 @@ unsafe fn assign(rec: *mut Recorder, call: &Call) -> usize {
     unsafe {
         count();
         let (this, key, value) = (call.this(), call.object(1), call.object(2));
+        if (*rec).heap.own.is_namespace(this as usize) {
+            own::item(rec, this, key, value);
+        }
         let Some((to, _)) = target(&*rec, this as usize) else { return call.run() };
         if !simple_key(key) || has_odd_twin(this, key) {
             return after(rec, call, key, value);
@@ -89,6 +93,32 @@ unsafe fn any(rec: *mut Recorder, call: &Call) -> usize {
     unsafe {
         count();
         let this = call.this();
+        if (*rec).heap.own.is_namespace(this as usize) {
+            return own_namespace(rec, call, any_known);
+        }
+        any_known(rec, call)
+    }
+}
+
+/// A change of a namespace of Python's own.
+#[cold]
+unsafe fn own_namespace(_: *mut Recorder, call: &Call, hook: Hook) -> usize {
+    // SAFETY: as in `assign`.
+    unsafe {
+        let before = own::items(call.this());
+        let result = hook(recorder(), call);
+        let rec = recorder();
+        if !rec.is_null() {
+            own::compared(rec, call.this(), &before);
+        }
+        result
+    }
+}
+
+unsafe fn any_known(rec: *mut Recorder, call: &Call) -> usize {
+    // SAFETY: as in `assign`.
+    unsafe {
+        let this = call.this();
         if target(&*rec, this as usize).is_none() {
             return super::unseen(rec, call, this);
         }
@@ -114,6 +144,9 @@ unsafe fn setdefault(rec: *mut Recorder, call: &Call) -> usize {
     // SAFETY: the interpreter holds the operands during the call.
     unsafe {
         let this = call.this();
+        if (*rec).heap.own.is_namespace(this as usize) {
+            return any(rec, call);
+        }
         if target(&*rec, this as usize).is_none() {
             return super::unseen(rec, call, this);
         }
@@ -145,7 +178,11 @@ unsafe fn pop(rec: *mut Recorder, call: &Call) -> usize {
     unsafe {
         let this = call.this();
         let key = call.fast().first().copied().unwrap_or(std::ptr::null_mut());
-        if key.is_null() || !simple_key(key) || has_odd_twin(this, key) {
+        if key.is_null()
+            || (*rec).heap.own.is_namespace(this as usize)
+            || !simple_key(key)
+            || has_odd_twin(this, key)
+        {
             return any(rec, call);
         }
         count();

@@ -21,6 +21,7 @@ mod frame_locals;
 pub mod futures;
 pub mod list;
 pub mod namespace;
+pub mod own;
 pub mod patch;
 pub mod refs;
 pub mod set;

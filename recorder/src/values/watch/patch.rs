@@ -421,6 +421,21 @@ unsafe fn is_loading(module: Obj) -> bool {
     }
 }
 
+/// The namespace of the module of this name, null if it is not there or being imported.
+///
+/// # Safety
+/// The GIL must be held.
+pub unsafe fn loaded(name: &[u8]) -> Obj {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let module = crate::process::wrap::find_module(name);
+        if module.is_null() || is_loading(module) {
+            return std::ptr::null_mut();
+        }
+        ffi::PyModule_GetDict(module)
+    }
+}
+
 /// Looks at a module. False as long as it is not there.
 ///
 /// # Safety
