@@ -218,6 +218,8 @@ class World:
         """What is given, a part of Python's own, if the program has changed nothing that it may use; Refused if it has."""
         if self.changes and isinstance(found, (types.FunctionType, types.MethodType, type)):
             if self._active is None:
+                # Looking at them may come back to here.
+                self._active = []
                 self._active = [key for key in self.changes if not self._is_back(key)]
             key = met(found, self._active)
             if key is not None:
@@ -231,10 +233,13 @@ class World:
         kind = code["r"][1] if isinstance(code, dict) and "r" in code else None
         if key.endswith(":"):
             return True
-        if kind not in ("Function", "Builtin", "Class"):
+        if kind == "Class":
+            facts = self._class(code["r"][0])
+            return not facts["open"] and key in (f"{facts['module']}:{facts['qualname']}", "{}:{}".format(*self._named(code["r"][0])))
+        if kind not in ("Function", "Builtin"):
             return False
         try:
-            value = self._instance(*code["r"]) if kind != "Class" else self.decode(code)
+            value = self._instance(*code["r"])
             module, name = self.attribute(value, "__module__"), self.attribute(value, "__qualname__")
             if kind == "Function":
                 file = self.attribute(self.native("a.__code__", a=value), "co_filename")
@@ -578,7 +583,13 @@ class World:
         if self._class(id)["open"]:
             return None
         found = real_named(*self._named(id))
-        return self.unchanged(found) if isinstance(found, type) else None
+        if not isinstance(found, type):
+            return None
+        try:
+            return self.unchanged(found)
+        except Refused:
+            # It is one that is known by name only.
+            return None
 
     def _asks(self, id):
         """Whether a class has a metaclass that may have a say in `isinstance`."""
