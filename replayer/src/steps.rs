@@ -1,5 +1,6 @@
 //! Events of a block one after the other, from any point of it, LINES expanded.
 
+use moviola_format::event::read::DecodeError;
 use moviola_format::event::{Event, EventReader};
 use moviola_format::read::TraceError;
 
@@ -18,41 +19,66 @@ impl Steps {
     /// On bytes that are no event.
     #[inline]
     pub fn next<'a>(&mut self, raw: &'a [u8]) -> Result<Option<Event<'a>>, TraceError> {
-        self.step::<false>(raw)
+        let mut event = Event::Line { delta: 0 };
+        Ok(self.step::<false>(raw, &mut event)?.then_some(event))
     }
 
-    /// The next event that is not about memory or time.
+    /// Puts the next event that is not about memory or time where the caller has one; false at the
+    /// end.
     ///
     /// # Errors
     /// On bytes that are no event.
     #[inline]
-    pub fn next_plain<'a>(&mut self, raw: &'a [u8]) -> Result<Option<Event<'a>>, TraceError> {
-        self.step::<true>(raw)
+    pub fn next_plain<'a>(
+        &mut self,
+        raw: &'a [u8],
+        event: &mut Event<'a>,
+    ) -> Result<bool, TraceError> {
+        self.step::<true>(raw, event)
     }
 
+    /// Events are put where they are used: to move one around takes longer than to read a line.
     #[inline]
     fn step<'a, const PLAIN: bool>(
         &mut self,
         raw: &'a [u8],
-    ) -> Result<Option<Event<'a>>, TraceError> {
+        event: &mut Event<'a>,
+    ) -> Result<bool, TraceError> {
         loop {
             if let Some(delta) = self.pending.pop() {
-                return Ok(Some(Event::Line { delta }));
+                *event = Event::Line { delta };
+                return Ok(true);
             }
             let mut reader = EventReader::new(raw);
             reader.seek(self.offset);
             let passed = if PLAIN { reader.pass_memory() } else { Ok(()) };
-            let event = passed.and_then(|()| reader.next_event()).map_err(|error| {
-                TraceError::Damaged { offset: self.offset as u64, what: error.to_string() }
-            })?;
-            self.offset = reader.offset();
-            match event {
-                Some(Event::Lines { mut deltas }) => {
+            if let Err(error) = passed {
+                return Err(self.damaged(&error));
+            }
+            if let Some(delta) = reader.next_line() {
+                self.offset = reader.offset();
+                *event = Event::Line { delta };
+                return Ok(true);
+            }
+            match reader.next_event() {
+                Ok(Some(Event::Lines { mut deltas })) => {
+                    self.offset = reader.offset();
                     deltas.reverse();
                     self.pending = deltas;
                 }
-                event => return Ok(event),
+                Ok(Some(found)) => {
+                    self.offset = reader.offset();
+                    *event = found;
+                    return Ok(true);
+                }
+                Ok(None) => return Ok(false),
+                Err(error) => return Err(self.damaged(&error)),
             }
         }
+    }
+
+    #[cold]
+    fn damaged(&self, error: &DecodeError) -> TraceError {
+        TraceError::Damaged { offset: self.offset as u64, what: error.to_string() }
     }
 }

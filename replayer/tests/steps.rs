@@ -22,14 +22,12 @@ fn long_program(seed: u64, length: i64) -> Script {
         (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % n
     };
     let mut script = Script::new("pass\n");
-    let main = script.code("<module>", 0, &[1, 2, 3, 4], &["x"]);
-    let functions: Vec<u64> = (0..3)
-        .map(|n| {
-            let lines: Vec<u32> = (10 * n + 10..10 * n + 16).collect();
-            script.code(&format!("f{n}"), FUNCTION, &lines, &["x", "y"])
-        })
-        .collect();
-    let generator = script.code("gen", GENERATOR, &[50, 51, 52, 53], &["x"]);
+    // Any line of the program may be one of any function.
+    let lines: Vec<u32> = (1..60).collect();
+    let main = script.code("<module>", 0, &lines, &["x"]);
+    let functions: Vec<u64> =
+        (0..3).map(|n| script.code(&format!("f{n}"), FUNCTION, &lines, &["x", "y"])).collect();
+    let generator = script.code("gen", GENERATOR, &lines, &["x"]);
     script.call(main);
     let mut depth = [1_usize, 0];
     let mut resting: Vec<u64> = Vec::new();

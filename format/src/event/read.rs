@@ -391,6 +391,16 @@ impl<'a> EventReader<'a> {
         }
     }
 
+    /// The change of line, if the next event is a line of the usual form; it is passed over then.
+    #[inline]
+    pub fn next_line(&mut self) -> Option<i64> {
+        let opcode = *self.bytes.get(self.offset)?;
+        (opcode >= op::LINE_FIRST).then(|| {
+            self.offset += 1;
+            i64::from(opcode) - i64::from(op::LINE_BIAS)
+        })
+    }
+
     /// Passes over events of memory and time, which are more than half of all, without making them.
     ///
     /// # Errors

@@ -498,7 +498,8 @@ impl Timeline {
         let mut stops = 0;
         let mut steps = Steps::default();
         let mut found = Vec::new();
-        while let Some(event) = steps.next_plain(block.raw())? {
+        let mut event = Event::Line { delta: 0 };
+        while steps.next_plain(block.raw(), &mut event)? {
             if let Event::Audit { name, .. } = &event {
                 let name = String::from_utf8_lossy(name);
                 if pattern.is_match(&*name).unwrap_or(false) {

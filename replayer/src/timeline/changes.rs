@@ -188,7 +188,6 @@ impl Timeline {
                     return Ok(Some(last).filter(|last| *last < until));
                 }
             }
-            let end = self.trace().bounds(block).end_stop;
             let view = self.view(block)?;
             let skip = usize::try_from(from.saturating_sub(view.first)).unwrap_or(usize::MAX);
             let found = view.stops.iter().enumerate().skip(skip).find(|(_, record)| {
@@ -198,7 +197,11 @@ impl Timeline {
             if let Some((at, _)) = found {
                 return Ok(Some(view.first + at as u64).filter(|stop| *stop < until));
             }
-            from = end.max(from + 1);
+            let next = self.next_block(block + 1, Seek::Frame { activation })?;
+            if next >= self.trace().block_count() {
+                return Ok(None);
+            }
+            from = self.trace().bounds(next).first_stop;
         }
         Ok(None)
     }
@@ -214,11 +217,12 @@ impl Timeline {
         let mut machine = machine_at(self.trace(), number)?;
         let mut steps = Steps::default();
         let mut found = Vec::new();
-        while let Some(event) = steps.next_plain(block.raw())? {
+        let mut event = Event::Line { delta: 0 };
+        while steps.next_plain(block.raw(), &mut event)? {
             apply(self.trace(), number, &mut machine, &event, |machine, event| {
                 machine.apply(event);
             })?;
-            let Event::Local { slot, .. } = event else { continue };
+            let Event::Local { slot, .. } = &event else { continue };
             let top = machine.stack(machine.thread()).last();
             if slots.contains(&slot) && top.is_some_and(|top| top.activation == activation) {
                 found.push(machine.next_stop().saturating_sub(1));

@@ -4,6 +4,7 @@ use super::view::{View, apply, machine_at};
 use super::{Timeline, Walker};
 use crate::machine::{Frame, Machine, StopKind};
 use crate::steps::Steps;
+use moviola_format::event::Event;
 use moviola_format::read::{OwnedValue, TraceError};
 
 /// One frame of the stack at a stop.
@@ -122,7 +123,8 @@ impl Timeline {
         if walker.stop == Some(stop) {
             return Ok(());
         }
-        while let Some(event) = walker.steps.next_plain(view.block.raw())? {
+        let mut event = Event::Line { delta: 0 };
+        while walker.steps.next_plain(view.block.raw(), &mut event)? {
             let mut reached = None;
             apply(&self.trace, walker.block, &mut walker.machine, &event, |machine, event| {
                 reached = machine.apply(event);

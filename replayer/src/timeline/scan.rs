@@ -122,10 +122,12 @@ impl<'t> Scan<'t> {
         let mut machine = machine_at(self.trace, number)?;
         let mut steps = Steps::default();
         let mut found = Vec::new();
-        while let Some(event) = steps.next_plain(block.raw())? {
+        let mut event = Event::Line { delta: 0 };
+        while steps.next_plain(block.raw(), &mut event)? {
             self.note_global(&event, &mut globals);
             apply(self.trace, number, &mut machine, &event, |machine, event| {
-                let Some(stop) = machine.apply(event) else { return };
+                let stop = machine.apply(event);
+                let Some(stop) = &stop else { return };
                 if stop.kind != StopKind::Line {
                     return;
                 }

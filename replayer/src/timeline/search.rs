@@ -15,6 +15,17 @@ pub enum Seek {
         /// The frame.
         activation: u64,
     },
+    /// Only stops of this frame at a line from `least` on, and its end.
+    Lines {
+        /// The frame, which is no generator's.
+        activation: u64,
+        /// Its code object.
+        code: u64,
+        /// The first line that counts.
+        least: u32,
+        /// Where the frame ends, if it does.
+        end: Option<u64>,
+    },
 }
 
 impl Timeline {
@@ -79,7 +90,9 @@ impl Timeline {
             before = u64::MAX;
             block = match seek {
                 Seek::Anything => block - 1,
-                Seek::Frame { activation } => self.ran_last(block, activation)?,
+                Seek::Frame { activation } | Seek::Lines { activation, .. } => {
+                    self.ran_last(block, activation)?
+                }
             };
         }
     }
@@ -101,9 +114,21 @@ impl Timeline {
     }
 
     /// The first block from `block` on in which the frame runs, as far as the index tells.
-    fn next_block(&self, block: usize, seek: Seek) -> Result<usize, TraceError> {
-        let Seek::Frame { activation } = seek else { return Ok(block) };
+    pub(super) fn next_block(&self, block: usize, seek: Seek) -> Result<usize, TraceError> {
         let count = self.trace.block_count();
+        let activation = match seek {
+            Seek::Anything => return Ok(block),
+            Seek::Frame { activation } => activation,
+            Seek::Lines { code, least, end, .. } => {
+                let mut first = end.map_or(count, |end| self.trace.block_of_stop(end)).max(block);
+                let lines = self.code(code).map_or(&[][..], |code| &code.lines);
+                for line in lines.iter().filter(|line| **line >= least) {
+                    let hit = self.trace.line_hits(code, *line).next_block(block)?;
+                    first = first.min(hit.unwrap_or(count));
+                }
+                return Ok(first);
+            }
+        };
         if block >= count {
             return Ok(block);
         }

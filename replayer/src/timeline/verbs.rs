@@ -10,6 +10,9 @@ use moviola_format::read::{OwnedValue, Status, TraceError};
 /// `CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR`.
 const SUSPENDABLE: u32 = 0x2a0;
 
+/// So many lines of a code object are recorded at most (`define` in the recorder's `hooks/code.rs`).
+const LINES_MAX: usize = 20_000;
+
 /// A verb of pdb or its backward twin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
@@ -185,8 +188,16 @@ impl Timeline {
         let generator = self.code(code).is_some_and(|code| code.flags & SUSPENDABLE != 0);
         let mut from = at.moment.stop + 1;
         let mut ended = false;
+        // Of very long code objects the recorder has cut the list of lines.
+        let whole = self.code(code).is_some_and(|code| code.lines.len() < LINES_MAX);
+        let seek = if least > 0 && !generator && whole {
+            let end = self.frame_end(activation, from, self.len())?;
+            Seek::Lines { activation, code, least, end }
+        } else {
+            at.seek()
+        };
         loop {
-            let found = self.find_forward(from, at.seek(), |_, record| {
+            let found = self.find_forward(from, seek, |_, record| {
                 if record.activation == activation {
                     return match record.kind {
                         kind if kind.is_call() => false,
@@ -260,19 +271,7 @@ impl Timeline {
                 record.activation == caller && record.depth < depth && !record.kind.is_call()
             });
         }
-        let block = self.trace().block_of_stop(at.moment.stop);
-        if let Some(span) = self.trace().frame_span(block, activation)?
-            && let Some(last) = span.last
-            && last > at.moment.stop
-            && self.record(last)?.is_some_and(|record| record.activation == activation)
-            && self.record(last)?.is_some_and(|record| record.kind != StopKind::Yield)
-        {
-            return self.stop_iteration_after(last);
-        }
-        let end = self.find_forward(at.moment.stop + 1, at.seek(), |_, record| {
-            record.activation == activation
-                && matches!(record.kind, StopKind::Return | StopKind::Unwind)
-        })?;
+        let end = self.frame_end(activation, at.moment.stop + 1, self.len())?;
         match end {
             Some(end) => self.stop_iteration_after(end),
             None => Ok(None),

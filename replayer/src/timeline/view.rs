@@ -69,9 +69,11 @@ impl View {
         let mut steps = Steps::default();
         let mut marks = Vec::new();
         let mut next_mark = MARK_EVERY;
-        while let Some(event) = steps.next_plain(block.raw())? {
+        let mut event = Event::Line { delta: 0 };
+        while steps.next_plain(block.raw(), &mut event)? {
             apply(trace, number, &mut machine, &event, |machine, event| {
-                let Some(stop) = machine.apply(event) else { return };
+                let stop = machine.apply(event);
+                let Some(stop) = &stop else { return };
                 let thread = machine.thread();
                 let stack = machine.stack(thread);
                 let top = stack.last();
@@ -82,8 +84,8 @@ impl View {
                     code: top.and_then(|top| u32::try_from(top.code).ok()).unwrap_or(u32::MAX),
                     depth: stack.len() as u32,
                     activation: top.map_or(u64::MAX, |top| top.activation),
-                    raised: match (stop.kind, stop.value) {
-                        (StopKind::Raise, Some(OwnedValue::Ref(id))) => id,
+                    raised: match (stop.kind, &stop.value) {
+                        (StopKind::Raise, Some(OwnedValue::Ref(id))) => *id,
                         _ => u64::MAX,
                     },
                 });
