@@ -52,12 +52,18 @@ pub unsafe fn begin(rec: *mut Recorder, producer: Producer, place: Place) {
         for address in suspects {
             crate::values::watch::foreign::mark(rec, address as *mut _);
         }
-        for shadow in suspended(rec) {
-            frame(rec, &shadow, true);
+        let mut frames = suspended(rec);
+        for shadow in &frames {
+            frame(rec, shadow, true);
         }
         for at in 0..(*rec).threads.shadow().stack.len() {
             let shadow = (*rec).threads.shadow().stack[at];
             frame(rec, &shadow, false);
+            frames.push(shadow);
+        }
+        // Now that all objects of the baseline are known.
+        for shadow in frames.iter().filter(|shadow| (*shadow.info).is_coroutine()) {
+            crate::hooks::frames::coroutine(rec, shadow.frame, shadow.activation);
         }
         crate::values::watch::own::restart(rec);
         crate::process::restart(rec);

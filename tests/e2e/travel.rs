@@ -359,3 +359,74 @@ fn tasks_are_listed_with_their_states() {
     }
     assert!(told[7].contains("<Task finished name='job 0' coro=<child()> result=0>"), "{told:?}");
 }
+
+const TWO_TASKS: &str = "\
+import asyncio
+async def inner(n):
+    await asyncio.sleep(0.001)
+    y = n * 2
+    await asyncio.sleep(0.001)
+    return y
+async def worker(n):
+    total = 0
+    for i in range(2):
+        total += await inner(i + n)
+    return total
+async def main():
+    async with asyncio.timeout(60):
+        a = asyncio.create_task(worker(1), name='a')
+        b = asyncio.create_task(worker(10), name='b')
+        r = await asyncio.gather(a, b)
+    return r
+asyncio.run(main())
+x = 1
+";
+
+/// Goes into task `a` in the middle of the run.
+const INTO_A: [&str; 4] = ["b 4, n == 10", "c", "clear 1", "task a"];
+
+#[test]
+fn steps_stay_in_a_task() {
+    let place = recorded(TWO_TASKS);
+    let look = "p n if 'n' in locals() else i";
+    let mut commands = INTO_A.to_vec();
+    for _ in 0..40 {
+        commands.extend(["n", "w"]);
+    }
+    let told = session(&place, &commands);
+    assert!(told[3].ends_with("Steps stay in task 2 until `task off`"), "{look}: {told:?}");
+    let stacks: Vec<&String> = told[INTO_A.len()..].iter().skip(1).step_by(2).collect();
+    let of_a = |stack: &str| stack.contains(")worker()") && !stack.contains(")main()");
+    assert!(stacks.iter().all(|stack| of_a(stack)), "{stacks:#?}");
+    let ended = "Task 2 (a) does nothing more";
+    assert!(told.iter().any(|said| said == ended), "{told:#?}");
+    assert!(stacks[39].ends_with("(11)worker()\n-> return total"), "{}", stacks[39]);
+
+    // The other task is met without.
+    let mut commands = [&INTO_A[..], &["task off", "b 4", "c", "p n"]].concat();
+    let told = session(&place, &commands);
+    assert_eq!(told[commands.len() - 1], "10");
+    commands.extend(["c", "p n", "task b", "p n", "task nope", "tasks"]);
+    let told = session(&place, &commands);
+    assert_eq!((&told[9][..], &told[11][..]), ("2", "11"), "{told:#?}");
+    assert_eq!(told[12], "*** No task 'nope' at this position; see tasks");
+    assert!(told[13].ends_with("Steps stay in task 3; `task off` ends that"), "{}", told[13]);
+}
+
+#[test]
+fn steps_within_a_task_have_their_mirror() {
+    let place = recorded(TWO_TASKS);
+    let mut commands = INTO_A.to_vec();
+    commands.extend(["goto"]);
+    for _ in 0..25 {
+        commands.extend(["s", "goto"]);
+    }
+    for _ in 0..25 {
+        commands.extend(["rs", "goto"]);
+    }
+    let told = session(&place, &commands);
+    let at: Vec<&String> = told[INTO_A.len()..].iter().step_by(2).collect();
+    let (there, back) = at.split_at(26);
+    assert!(there.windows(2).all(|pair| pair[0] != pair[1]), "{there:?}");
+    assert!(there[..25].iter().eq(back.iter().rev()), "{there:?} {back:?}");
+}

@@ -102,6 +102,8 @@ pub struct Codes {
 }
 
 const CO_OPTIMIZED: i32 = 1;
+const CO_COROUTINE: i32 = 0x80;
+const CO_ITERABLE_COROUTINE: i32 = 0x100;
 const CO_VARARGS: i32 = 4;
 const CO_VARKEYWORDS: i32 = 8;
 const KIND_CELL: u8 = 0x40;
@@ -384,6 +386,11 @@ impl CodeInfo {
     #[inline]
     pub fn unit(&self, at: usize) -> Option<Unit> {
         self.units.get(at).copied()
+    }
+
+    /// Whether its frames are those of coroutines.
+    pub fn is_coroutine(&self) -> bool {
+        self.flags & (CO_COROUTINE | CO_ITERABLE_COROUTINE) != 0
     }
 
     /// Whether the frame's variables live in slots (a function), not in a namespace.

@@ -146,11 +146,34 @@ pub unsafe fn enter(rec: *mut Recorder, frame: Frame, info: *mut CodeInfo, entry
         out.commit();
         (*rec).threads.activations += 1;
         (*rec).threads.shadow().stack.push(shadow);
+        if (*info).is_coroutine() {
+            coroutine(rec, frame, shadow.activation);
+        }
         let rest = (*info).entry_slots.len().saturating_sub(CALL_SLOTS);
         for index in CALL_SLOTS..CALL_SLOTS + rest {
             let slot = (&(*info).entry_slots)[index];
             store(rec, frame, slot);
         }
+    }
+}
+
+/// Tells which frame a coroutine that is known has: so asyncio's tasks are found on the stacks.
+///
+/// # Safety
+/// `frame` must be a live coroutine's.
+#[cold]
+pub unsafe fn coroutine(rec: *mut Recorder, frame: Frame, activation: u64) {
+    // SAFETY: the generator object around a frame lives as long as the frame.
+    unsafe {
+        let object = crate::cpython::gc::generator_at(frame) as *mut pyo3_ffi::PyObject;
+        let Some(entry) = (*rec).heap.known(object) else { return };
+        let key = b"<activation>";
+        let out = (*rec).out.begin();
+        out.u8(op::FIELD_SET);
+        out.uv(entry.id());
+        crate::values::Val::Str(key.as_ptr(), key.len()).write(out);
+        crate::values::Val::Int(activation as i64).write(out);
+        out.commit();
     }
 }
 

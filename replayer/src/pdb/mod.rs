@@ -123,6 +123,8 @@ pub struct Engine {
     interaction: String,
     /// Scratch variables that the last move has dropped.
     dropped: Vec<String>,
+    /// The asyncio task that steps stay in.
+    staying: Option<tasks::Stay>,
     crash: Option<u64>,
     /// The exception that ended the program.
     crash_exception: Option<u64>,
@@ -191,6 +193,7 @@ impl Engine {
             python: RefCell::default(),
             interaction: String::new(),
             dropped: Vec::new(),
+            staying: None,
             crash,
             crash_exception: None,
             in_chain: false,

@@ -1,6 +1,7 @@
 //! Commands that move: the verbs of pdb, their backward twins, goto.
 
 use super::python::truth;
+use super::tasks::Within;
 use super::watch::Reached;
 use super::world::{FrameScope, Here};
 use super::{Engine, Output};
@@ -28,6 +29,9 @@ impl Engine {
             let at = Selected { moment: &self.moment, level: self.moment.stack.len() - 1 };
             self.time.forward(at, verb)?
         };
+        let Within::Anywhere(target) = self.within_task(target, true, out)? else {
+            return Ok(false);
+        };
         if self.run_forward(target.unwrap_or(u64::MAX), out)? {
             return Ok(false);
         }
@@ -46,6 +50,9 @@ impl Engine {
         let level = self.level.min(self.moment.stack.len().saturating_sub(1));
         let at = Selected { moment: &self.moment, level };
         let target = self.time.backward(at, verb)?;
+        let Within::Anywhere(target) = self.within_task(target, false, out)? else {
+            return Ok(false);
+        };
         if self.run_backward(target.map_or(0, |stop| stop + 1), out)? {
             return Ok(false);
         }

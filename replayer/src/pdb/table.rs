@@ -40,6 +40,7 @@ pub const OWN: &[&str] = &[
     "marks",
     "back",
     "forward",
+    "task",
     "tasks",
     "threads",
     "thread",
@@ -524,9 +525,16 @@ pub static COMMANDS: &[Command] = &[
     command!(
         ["tasks"],
         "tasks",
-        "List the asyncio tasks that there are here: where each was made, its\nstate, name, coroutine, and what it waits for or what came of it.\nTasks of event loops of the standard library only.",
+        "List the asyncio tasks that there are here: number, where each was\nmade, its state, name, coroutine, what it waits for or what came of it,\nand where it stands.  Tasks of event loops of the standard library only.",
         false,
         |engine, _, out| engine.do_tasks(out)
+    ),
+    command!(
+        ["task"],
+        "task [number | name | off]",
+        "Go to where an asyncio task stands at this time, and stay in it: steps,\nboth ways, pass over what others do.  Breakpoints still stop anywhere.\nAlone, say which task steps stay in; off: in none.",
+        true,
+        |engine, arg, out| engine.do_task(arg, out)
     ),
     command!(
         ["threads"],

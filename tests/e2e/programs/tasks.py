@@ -54,7 +54,7 @@ async def main():
         await sleeper
     except asyncio.CancelledError:
         x = 5  # stop: sleeper._state ; sleeper.cancelled() ; sleeper.cancelling() ; sleeper.done()
-    early = asyncio.create_task(asyncio.sleep(10), name="nm")
+    early = asyncio.create_task(asyncio.sleep(0.2), name="nm")
     early.cancel()
     x = 6  # stop: early._must_cancel ; early.cancelling() ; early.get_name() ; early._state
     early.set_name("other")
