@@ -276,3 +276,112 @@ fn values_of_every_size_come_through() {
     // Nothing else hears of it.
     assert_eq!(session(&place, &["p 1"]), ["1"]);
 }
+
+const FLOATS: &str = "\
+nan = float('nan')
+numbers, others, pair = [nan, 1.0], [nan, 1.0], (1, nan)
+keys, named, again = {nan: 1}, {'a': nan}, {'a': nan}
+far = [complex(nan, 0)]
+class Box:
+    def get(self):
+        return 1
+    @classmethod
+    def make(cls):
+        return 2
+box, other = Box(), Box()
+method = box.get
+done = 1
+";
+
+/// Containers ask for identity before equality, and that of a number is not recorded: with a NaN it decides.
+#[test]
+fn what_the_identity_of_a_nan_decides_is_not_told() {
+    let place = recorded(FLOATS);
+    let open = [
+        "nan in numbers",
+        "numbers == others",
+        "numbers != others",
+        "numbers.index(nan)",
+        "numbers.count(nan)",
+        "pair < (1, nan)",
+        "keys[nan]",
+        "nan in keys",
+        "named == again",
+        "far[0] in far",
+        "numbers[0] is nan",
+    ];
+    let mut commands: Vec<String> = open.iter().map(|one| format!("p {one}")).collect();
+    // A Python of the debugger's own compares as exactly; `is` is the native evaluator's to tell.
+    commands.extend(open[..8].iter().map(|one| format!("p (lambda: {one})()")));
+    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+    for (command, said) in commands.iter().zip(told(&place, &commands)) {
+        assert!(said.starts_with("<not recorded: "), "{command}: {said}");
+    }
+}
+
+/// Where no identity is asked for, or it is known, a NaN and a bound method are as live.
+#[test]
+fn nans_and_bound_methods_compare_as_live() {
+    let place = recorded(FLOATS);
+    let same = [
+        "nan == nan, nan != nan, nan < 1",
+        "numbers == numbers, named == named, 1.0 in others",
+        "nan in [1, 2], 5 in keys, keys.get(5)",
+        "numbers[:1] == [2.0], len(keys), numbers.index(1.0)",
+        "method == box.get, method == other.get, method is method",
+        "box.get == box.get, Box.make == box.make, box.get != other.get",
+        "method in [other.get, box.get], box.get is box.get",
+        "numbers.append == numbers.append, numbers.append == others.append",
+        "(lambda: (nan == 1, nan + 1, type(nan), isinstance(nan, float), str(nan)))()",
+        "(lambda: (5 in keys, keys.get(0), sorted(map(str, numbers))))()",
+        "(lambda: (method == box.get, method == other.get))()",
+    ];
+    let commands: Vec<String> = same.iter().map(|one| format!("p {one}")).collect();
+    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+    for (one, said) in same.iter().zip(told(&place, &commands)) {
+        let live = place.plain(&["-c", &format!("{FLOATS}print(({one}))")]).out;
+        assert_eq!(said, live.trim(), "{one}");
+    }
+}
+
+/// The time of day, the zone and chance are those of the debugger's machine, whoever asks for them and how.
+#[test]
+fn what_tells_of_this_machine_is_refused() {
+    let place = recorded(
+        "import datetime\nutc = datetime.timezone.utc\nwhen = datetime.datetime(2020, 1, 1)\naware = when.replace(tzinfo=utc)\ndone = 1\n",
+    );
+    let worldly = [
+        "when.now()",
+        "type(when).today()",
+        "(lambda: datetime.datetime.now())()",
+        "(lambda: datetime.date.today())()",
+        "list(map(datetime.datetime.now, [None]))",
+        "(lambda: getattr(datetime.datetime, 'utc' + 'now')())()",
+        "(lambda: when.timestamp())()",
+        "(lambda: when.astimezone())()",
+        "(lambda: datetime.datetime.fromtimestamp(0))()",
+        "(lambda: __import__('statistics').NormalDist().samples(1))()",
+        "(lambda: __import__('uuid').uuid4())()",
+        "(lambda: __import__('enum').sys.path)()",
+        "(lambda: __import__('io').open('t.moviola'))()",
+        "(lambda: __import__('calendar').LocaleTextCalendar())()",
+    ];
+    let commands: Vec<String> = worldly.iter().map(|one| format!("p {one}")).collect();
+    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+    for (command, said) in commands.iter().zip(told(&place, &commands)) {
+        assert!(said.starts_with("*** moviola: cannot tell offline: "), "{command}: {said}");
+    }
+    let fine = told(
+        &place,
+        &[
+            "p (lambda: aware.timestamp())()",
+            "p (lambda: datetime.datetime.fromtimestamp(0, datetime.timezone.utc).isoformat())()",
+            "from json.decoder import *",
+            "p JSONDecoder().decode('[1]')",
+            "import collections.abc, re as expressions",
+            "p expressions.findall('a', 'aba')",
+        ],
+    );
+    let wanted = ["1577836800.0", "'1970-01-01T00:00:00+00:00'", "", "[1]", "", "['a', 'a']"];
+    assert_eq!(fine, wanted);
+}

@@ -87,6 +87,86 @@ fn watchpoints_stop_at_every_change_and_nowhere_else() {
     }
 }
 
+#[test]
+fn expressions_that_take_a_python_are_watched_at_every_change() {
+    let place = changing();
+    // The first answer may say which Python it is.
+    let first = ["b 40", "c", "cl 1", "p (lambda: 1)()"];
+    for expression in [
+        "(lambda: value)()",
+        "list(map(str, [C.x, C.y]))",
+        "max([value, 0], key=lambda v: str(v)) is value",
+        "sorted(map(str, [generator is None, big]))",
+    ] {
+        let by_hand = changes_by_hand(&place, &first, expression);
+        assert!(!by_hand.is_empty(), "{expression}");
+        let watch = format!("watch {expression}");
+        let ahead = walk(&place, &[&first[..], &[&watch]].concat(), "c");
+        assert_eq!(ahead, by_hand, "{expression}");
+        let mut behind = walk(&place, &["goto end", "p (lambda: 1)()", &watch], "rc");
+        behind.reverse();
+        behind.retain(|stop| ahead.contains(stop));
+        assert_eq!(behind, ahead, "{expression}");
+    }
+}
+
+const COMPUTED: &str = "\
+def work(n):
+    xs = []
+    words = {}
+    for i in range(n):
+        xs.append(7 * i % 5)
+        if i % 2:
+            words[i] = f'v{i}'
+    xs.sort()
+    return xs
+work(4)
+end = 1
+";
+
+#[test]
+fn histories_of_what_takes_a_python() {
+    let place = recorded(COMPUTED);
+    let told = session(
+        &place,
+        &[
+            "tbreak 4",
+            "c",
+            "p (lambda: 1)()",
+            "hist list(map(lambda x: x + 1, xs))",
+            "when any(map(str.isupper, xs))",
+            "when list(map(str, words.values())) == ['v1', 'v3']",
+            "p words, xs",
+            "last ''.join(map(str, xs))",
+            "goto",
+            "hist sorted(map(str, locals()))",
+            "watch (lambda: nosuch)()",
+            "watch def",
+            "when -r not list(map(str, words))",
+            "p words",
+        ],
+    );
+    let values = |text: &str| -> Vec<String> {
+        text.lines().filter_map(|line| Some(line.rsplit_once(" = ")?.1.to_owned())).collect()
+    };
+    assert_eq!(
+        values(&told[3]),
+        ["[]", "[1]", "[1, 3]", "[1, 3, 5]", "[1, 3, 5, 2]", "[1, 2, 3, 5]"]
+    );
+    assert_eq!(told[4], "any(map(str.isupper, xs)) does not become true later");
+    assert_eq!(told[6], "({1: 'v1', 3: 'v3'}, [0, 2, 4, 1])");
+    assert!(
+        told[7].contains("p.py(5)work()") && told[7].ends_with("'0241'  [old: '024']"),
+        "{told:?}"
+    );
+    // Every variable counts where none is named.
+    assert_eq!(values(&told[9]).last().unwrap(), "['i', 'n', 'words', 'xs']", "{told:?}");
+    assert_eq!(values(&told[9]).len(), 4, "{told:?}");
+    assert!(told[10].ends_with("*** NameError: name 'nosuch' is not defined"), "{told:?}");
+    assert!(told[11].starts_with("*** SyntaxError"), "{told:?}");
+    assert_eq!(told[13], "{}");
+}
+
 const FRAMES: &str = "\
 def outer(n):
     total = 0

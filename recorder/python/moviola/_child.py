@@ -16,9 +16,10 @@ import textwrap
 import traceback
 import types
 
+from moviola import _typed
 from moviola._recording import Code, Moment
 from moviola._plain import Names, NotRecorded, Refused
-from moviola._pure import IMPURE, PURE, PURE_PARTS
+from moviola._pure import IMPURE, PURE, PURE_PARTS, close_to_the_world
 from moviola._values import Recorded, World, encode_text, is_stand_in, message, receive
 
 _SOURCE = "<stdin>"
@@ -160,7 +161,7 @@ class Session:
 
     def place(self, request):
         """Makes the frame that the request names the one that is looked at."""
-        if self.world is None or self.world.at != request["at"]:
+        if self.world is None or self.world.at != request["at"] or request.get("fresh"):
             self.world = World(self.ask, request["at"])
         world = self.world
         if self.frame != request["frame"]:
@@ -254,6 +255,7 @@ class Session:
         found["dir"] = self.dir
         found["vars"] = lambda *of: world.native("vars(a)", a=of[0]) if of else self.names.whole()
         found["__import__"] = self.import_module
+        found[_typed.IS] = _typed.same
         for name, value in theirs.items():
             found.pop(name, None)
             if value is not None:
@@ -319,7 +321,7 @@ class Session:
         raise Refused("hash() would tell of this process, not of the recorded one")
 
     def import_module(self, name, globals=None, locals=None, fromlist=(), level=0):
-        """`import`: modules that only compute are this Python's, others are there by name; nothing is run."""
+        """`import`: modules are there by name, with what of them only computes; nothing of the program is run."""
         top = name.partition(".")[0]
         if f"{top}:" in self.world.changes and not level:
             # A module of the program that is called like one of Python's own.
@@ -328,7 +330,7 @@ class Session:
                 found = getattr(found, part)
             return found
         # C code that needs a module asks with a list, an import statement with a tuple.
-        if isinstance(fromlist, list) or (name in PURE and not level and not self.world.changes):
+        if isinstance(fromlist, list):
             return __import__(name, None, None, fromlist, 0)
         if level:
             raise Refused("relative imports would run code")
@@ -347,7 +349,7 @@ class Session:
                 return self.interact(text)
             try:
                 if request["mode"] in ("expression", "truth"):
-                    compiled = compile(text.strip(), _SOURCE, "eval")
+                    compiled = _typed.compiled(text.strip(), _SOURCE, "eval")
                     value = eval(compiled, self.globals, self.names)
                     return self.told(bool(value) if request["mode"] == "truth" else value)
                 compiled = self.statement(text, request["mode"] == "more")
@@ -367,8 +369,10 @@ class Session:
     def statement(self, text, is_whole):
         """A statement, compiled as pdb does: from 3.13 on it may go on in the next line, and is None until then."""
         if sys.version_info < (3, 13):
-            return compile(text + "\n", _SOURCE, "single")
-        return code.compile_command(text if is_whole else text + "\n", _SOURCE, "single")
+            return _typed.compiled(text + "\n", _SOURCE, "single")
+        text = text if is_whole else text + "\n"
+        found = code.compile_command(text, _SOURCE, "single")
+        return None if found is None else _typed.compiled(text, _SOURCE, "single")
 
     def in_closure(self, text, request):
         """From 3.13 on: functions that are typed see the variables of the frame, as the functions of a closure do.
@@ -391,7 +395,7 @@ class Session:
         whole = f"def __pdb_outer(__moviola__):\n{head}  def __pdb_scope():\n{nonlocals}{textwrap.indent(body, '    ')}  return __pdb_scope.__code__\n"
         namespace = {}
         try:
-            exec(whole, namespace)
+            exec(_typed.compiled(whole, "<string>", "exec"), namespace)
             compiled = namespace["__pdb_outer"](result)
         except (SyntaxError, TypeError):
             return False
@@ -414,6 +418,7 @@ class Session:
             return {"kind": "quiet"}
         if compiled is None:
             return {"kind": "more"}
+        compiled = _typed.compiled(text, "<console>", "single")
 
         above, below = self.names, self.globals
         names = Names(HIDDEN, above.__getitem__, lambda: {**below.whole(), **above.whole()}.items())
@@ -478,7 +483,7 @@ class Module(types.ModuleType):
         self.__dict__.update(_session=session, _recorded=recorded)
 
     def __getattribute__(self, name):
-        if name in ("__dict__", "__class__", "__name__", "_session", "_recorded"):
+        if name in ("__dict__", "__class__", "__name__", "_session", "_recorded", "_public"):
             return object.__getattribute__(self, name)
         module, world = self.__name__, self._session.world
         if self._recorded is not None:
@@ -489,15 +494,24 @@ class Module(types.ModuleType):
         if f"{module}:{name}" in world.changes:
             return world.change(module, name)
         if (module in PURE and name not in IMPURE.get(module, ())) or name in PURE_PARTS.get(module, ()):
-            found = world.unchanged(getattr(importlib.import_module(module), name))
-            inner = isinstance(found, types.ModuleType) and f"{module}.{name}" not in PURE
-            if not inner and (not name.startswith("_") or name in ("__all__", "__doc__", "__file__")):
+            real = importlib.import_module(module)
+            if name == "__all__":
+                return self._public(real)
+            found = world.unchanged(getattr(real, name))
+            if not isinstance(found, types.ModuleType) and (not name.startswith("_") or name in ("__doc__", "__file__")):
                 return found
         if f"{module}.{name}" in (*PURE, *PURE_PARTS):
             return Module(self._session, f"{module}.{name}")
         if is_own(module):
             raise Refused(f"{module}.{name} would tell of this machine, not of the recorded run")
         raise Refused(f"{module}.{name}: what the module holds is not known here")
+
+    @staticmethod
+    def _public(real):
+        """What `import *` takes of a module."""
+        names = getattr(real, "__all__", [name for name in vars(real) if not name.startswith("_")])
+        left_out = IMPURE.get(real.__name__, ())
+        return [name for name in names if name not in left_out and not isinstance(getattr(real, name), types.ModuleType)]
 
     def __setattr__(self, name, value):
         raise Refused(f"a recording cannot be changed: {self.__name__}.{name}")
@@ -515,6 +529,7 @@ def main():
     sys.setrecursionlimit(20_000)
     # The context of the program is not recorded: what depends on it is not told.
     decimal.getcontext().traps[decimal.Inexact] = True
+    close_to_the_world(Refused)
     stream_in, stream_out = sys.stdin.buffer, sys.stdout.buffer
     # What is typed may read standard input: that is the debugger's.
     sys.stdin = io.StringIO()

@@ -1,6 +1,6 @@
 """What recorded values are made of that asks nobody: names, sets with an order, what is missing."""
 
-__all__ = ["Names", "NotRecorded", "RecordedFrozenSet", "RecordedSet", "Refused", "Unknown"]
+__all__ = ["Names", "NotRecorded", "RecordedFrozenSet", "RecordedNan", "RecordedSet", "Refused", "Unknown"]
 
 
 class NotRecorded(BaseException):
@@ -141,3 +141,30 @@ class RecordedFrozenSet(frozenset):
 
     def __repr__(self):
         return "frozenset({" + ", ".join(map(repr, self)) + "})" if self else "frozenset()"
+
+
+class RecordedNan(float):
+    """A recorded NaN. Containers ask for identity first, and which NaNs are one object is not recorded: comparing it with another
+    is refused, and all have the same hash, so that sets and dicts do compare."""
+
+    __slots__ = ()
+    # While recorded containers are made again: there, those that are together are different objects.
+    making = False
+
+    def __eq__(self, other):
+        if isinstance(other, float) and float.__ne__(other, other) and not RecordedNan.making:
+            raise NotRecorded("whether two NaNs are the same object")
+        return False
+
+    def __ne__(self, other):
+        return not self == other
+
+    def __hash__(self):
+        return 0
+
+    @property
+    def __class__(self):
+        return float
+
+    def __reduce_ex__(self, protocol):
+        return float, (repr(self),)

@@ -1,10 +1,12 @@
 """The parts of the standard library that tell by their arguments alone."""
 
 import ast
+import functools
+import gc
 import importlib
 import types
 
-__all__ = ["HOMES", "IMPURE", "PURE", "PURE_PARTS", "built", "real_named"]
+__all__ = ["HOMES", "IMPURE", "PURE", "PURE_PARTS", "built", "close_to_the_world", "real_named"]
 
 # Modules of the standard library whose functions tell by their arguments alone.
 PURE = frozenset(
@@ -18,9 +20,13 @@ IMPURE = {
     "builtins": frozenset(
         """__import__ breakpoint compile dir eval exec exit globals hash help id input locals open print quit vars""".split()
     ),
+    # The contexts and settings of the debugger's own process.
+    "csv": frozenset(["field_size_limit", "get_dialect", "list_dialects", "register_dialect", "unregister_dialect"]),
+    "decimal": frozenset(["getcontext", "localcontext", "setcontext"]),
     "io": frozenset(["open", "open_code", "FileIO"]),
-    "tokenize": frozenset(["open"]),
-    "uuid": frozenset(["getnode", "uuid1", "uuid4"]),
+    "uuid": frozenset(["getnode", "main", "uuid1", "uuid4"]),
+    "tokenize": frozenset(["main", "open"]),
+    "calendar": frozenset(["LocaleHTMLCalendar", "LocaleTextCalendar", "different_locale", "main", "setfirstweekday"]),
 }
 # Such parts of other modules.
 PURE_PARTS = {
@@ -93,3 +99,39 @@ def _maker(node, home):
     if isinstance(node, ast.Attribute) and _is_name(node.value, home):
         name = node.attr
     return name if name in _MAKERS[home] else None
+
+
+# Methods of Python's own classes that would tell of this machine, and when: by their arguments, or always.
+_WORLDLY = {
+    ("datetime", "date", "today"): None,
+    ("datetime", "date", "fromtimestamp"): None,
+    ("datetime", "datetime", "now"): None,
+    ("datetime", "datetime", "utcnow"): None,
+    # Without a zone, it is that of this machine.
+    ("datetime", "datetime", "fromtimestamp"): lambda cls, stamp, tz=None: tz is None,
+    ("datetime", "datetime", "timestamp"): lambda moment: moment.tzinfo is None,
+    ("datetime", "datetime", "astimezone"): lambda moment, tz=None: tz is None or moment.tzinfo is None,
+    ("statistics", "NormalDist", "samples"): None,
+}
+
+
+def close_to_the_world(refusal):
+    """Makes such methods refuse, whoever calls them: Python code, C code (`map`), or a name that was kept.
+
+    The classes of C cannot be assigned to. This is done once, before anybody has looked the names up, so that no cache of the
+    interpreter knows of what was there.
+    """
+    for (module, kind, name), when in _WORLDLY.items():
+        (names,) = (one for one in gc.get_referents(vars(getattr(importlib.import_module(module), kind))) if type(one) is dict)
+        names[name] = _closed(f"{kind}.{name}()", names[name], when, refusal)
+
+
+def _closed(shown, real, when, refusal):
+    by_class = isinstance(real, (classmethod, types.ClassMethodDescriptorType))
+
+    def method(*args, **keywords):
+        if when is None or when(*args, **keywords):
+            raise refusal(f"{shown} would tell of this machine, not of the recorded run")
+        return real.__get__(None, args[0])(*args[1:], **keywords) if by_class else real(*args, **keywords)
+
+    return classmethod(method) if by_class else method

@@ -15,8 +15,8 @@ import re
 import struct
 import types
 
-from moviola._plain import Names, NotRecorded, RecordedFrozenSet, RecordedSet, Refused, Unknown
 from moviola._own import met
+from moviola._plain import Names, NotRecorded, RecordedFrozenSet, RecordedNan, RecordedSet, Refused, Unknown
 from moviola._pure import HOMES, IMPURE, built, real_named
 
 __all__ = ["Recorded", "World", "encode_text", "is_stand_in", "message", "receive"]
@@ -312,7 +312,8 @@ class World:
         if key == "u":
             raise NotRecorded(inner)
         if key == "f":
-            return struct.unpack(">d", bytes.fromhex(inner))[0]
+            found = struct.unpack(">d", bytes.fromhex(inner))[0]
+            return RecordedNan(found) if found != found else found
         if key == "i":
             return int(inner, 16)
         if key == "b":
@@ -387,12 +388,13 @@ class World:
         for key, state in states.items():
             self._begin(key, state)
         building, self._building = self._building, True
+        making, RecordedNan.making = RecordedNan.making, True
         try:
             # Those that cannot be filled later come from within.
             for key, state in states.items():
                 self._fill(key, state, states)
         finally:
-            self._building = building
+            self._building, RecordedNan.making = building, making
         return self._objects[id]
 
     _make_List = _make_Tuple = _make_Dict = _make_Set = _make_FrozenSet = _container
@@ -666,7 +668,7 @@ class World:
         if isinstance(value, Recorded):
             id = _get(value, "_code")["r"][2]
             return self.object(id, "Class", self._class(id)["meta"])
-        return {RecordedSet: set, RecordedFrozenSet: frozenset}.get(type(value), type(value))
+        return {RecordedSet: set, RecordedFrozenSet: frozenset, RecordedNan: float}.get(type(value), type(value))
 
     def kind(self, value):
         """The type of Python's own that a stand-in without a class has; Refused if it is not known here."""
@@ -704,7 +706,7 @@ class World:
             return value
         if kind is int:
             return value if -(1 << 63) <= value < 1 << 63 else {"i": format(value, "x")}
-        if kind is float:
+        if kind in (float, RecordedNan):
             return value if value - value == 0 else {"f": struct.pack(">d", value).hex()}
         if kind is str:
             return encode_text(value)

@@ -111,7 +111,7 @@ impl Eval<'_> {
                 } else if (-5..=256).contains(a) {
                     true
                 } else {
-                    return unsupported("the identity of an int");
+                    return unknown("the identity of an int");
                 }
             }
             (Val::Str(a), Val::Str(b)) | (Val::Bytes(a), Val::Bytes(b)) => {
@@ -120,15 +120,17 @@ impl Eval<'_> {
                 } else if a.len() <= 1 {
                     true
                 } else {
-                    return unsupported("the identity of a str or bytes");
+                    return unknown("the identity of a str or bytes");
                 }
             }
-            (Val::Big(a), Val::Big(b)) if a == b => return unsupported("the identity of an int"),
+            (Val::Big(a), Val::Big(b)) if a == b => return unknown("the identity of an int"),
             (Val::Float(a), Val::Float(b)) if a.to_bits() == b.to_bits() => {
-                return unsupported("the identity of a float");
+                return unknown("the identity of a float");
             }
-            (Val::Complex(..), Val::Complex(..)) => {
-                return unsupported("the identity of a complex number");
+            (Val::Complex(re, im), Val::Complex(re2, im2))
+                if (re.to_bits(), im.to_bits()) == (re2.to_bits(), im2.to_bits()) =>
+            {
+                return unknown("the identity of a complex number");
             }
             (Val::Ref(id), Val::Str(_) | Val::Bytes(_) | Val::Big(_))
             | (Val::Str(_) | Val::Bytes(_) | Val::Big(_), Val::Ref(id))
@@ -138,7 +140,7 @@ impl Eval<'_> {
                 ) =>
             {
                 if self.equal(a, b)? {
-                    return unsupported("the identity of a value made by the expression");
+                    return unknown("the identity of a value made by the expression");
                 }
                 false
             }
@@ -156,9 +158,12 @@ impl Eval<'_> {
     }
 
     /// `a is b or a == b`, as containers compare.
-    fn alike(&self, a: &Val, b: &Val, depth: usize) -> R<bool> {
+    pub(super) fn alike(&self, a: &Val, b: &Val, depth: usize) -> R<bool> {
         if self.same(a, b) {
             return Ok(true);
+        }
+        if may_be_one_nan(a, b) {
+            return unknown(NAN);
         }
         self.equal_at(a, b, depth)
     }
@@ -215,6 +220,10 @@ impl Eval<'_> {
         self.no_method(&x, "__eq__")?;
         self.no_method(&y, "__eq__")?;
         if let (Some(kind), Some(other)) = (self.container(&x)?, self.container(&y)?) {
+            if self.same(&x, &y) {
+                // Each element is itself.
+                return Ok(true);
+            }
             return self.equal_containers(&x, kind, &y, other, depth);
         }
         if let (Val::View(name, one), Val::View(other, two)) = (&x, &y) {
@@ -222,6 +231,13 @@ impl Eval<'_> {
                 ("dict_values", _) | (_, "dict_values") => Ok(Arc::ptr_eq(one, two)),
                 _ => self.equal_sets(one, two),
             };
+        }
+        if let (Some((one, f)), Some((two, g))) = (self.bound_parts(&x)?, self.bound_parts(&y)?) {
+            // The same function of the same object; methods themselves are made at each access.
+            return Ok(self.alike(&f, &g, depth + 1)? && self.identical(&one, &two)?);
+        }
+        if let (Val::Method(one), Val::Method(two)) = (&x, &y) {
+            return Ok(one.1 == two.1 && self.identical(&one.0, &two.0)?);
         }
         match (self.opaque(&x)?, self.opaque(&y)?) {
             (Some(kind), Some(other)) if kind == other && !self.same(&x, &y) => {
@@ -232,7 +248,6 @@ impl Eval<'_> {
                     | Kind::WeakRef
                     | Kind::SimpleNamespace
                     | Kind::Code => unsupported("the equality of objects of this type"),
-                    Kind::Method => self.equal_methods(&x, &y, depth),
                     _ => self.identical(&x, &y),
                 };
             }
@@ -254,19 +269,30 @@ impl Eval<'_> {
         Ok(Some(self.objects.object_head(*id)?.0))
     }
 
-    fn equal_methods(&self, a: &Val, b: &Val, depth: usize) -> R<bool> {
-        let part = |value: &Val, name: &str| -> R<Val> {
-            let Val::Ref(id) = value else { return Ok(Val::None) };
-            Ok(field(&*self.state(*id)?, name).map_or(Val::None, Val::from))
-        };
-        let _ = depth;
-        Ok(self.identical(&part(a, "__self__")?, &part(b, "__self__")?)?
-            && self.identical(&part(a, "__func__")?, &part(b, "__func__")?)?)
+    /// What a bound method of a recorded function is bound to, and the function.
+    fn bound_parts(&self, value: &Val) -> R<Option<(Val, Val)>> {
+        Ok(match value {
+            Val::Bound(bound) => Some((bound.0.clone(), Val::Ref(bound.1))),
+            Val::Ref(id) if self.objects.object_head(*id)?.0 == Kind::Method => {
+                let state = self.state(*id)?;
+                let part = |name| field(&state, name).map(Val::from);
+                let (Some(of), Some(function)) = (part("__self__"), part("__func__")) else {
+                    return unknown("what the method is bound to");
+                };
+                Some((of, function))
+            }
+            _ => None,
+        })
     }
 
     /// `==` of an instance of a dataclass that has the generated method.
     fn generated_equal(&self, a: &Val, b: &Val, depth: usize) -> R<Option<bool>> {
         let Some(names) = self.generated(a, "__eq__")? else { return Ok(None) };
+        // From 3.13 on an object is equal to itself, and fields are compared by `==`; before, as tuples are.
+        let by_fields = self.objects.python_minor() >= 13;
+        if by_fields && self.same(a, b) {
+            return Ok(Some(true));
+        }
         if matches!(b, Val::None) {
             return Ok(Some(false));
         }
@@ -281,7 +307,12 @@ impl Eval<'_> {
         for name in names {
             let a = self.attribute(a, &name)?;
             let b = self.attribute(b, &name)?;
-            if !self.alike(&a, &b, depth + 1)? {
+            let equal = if by_fields {
+                self.equal_at(&a, &b, depth + 1)?
+            } else {
+                self.alike(&a, &b, depth + 1)?
+            };
+            if !equal {
                 return Ok(Some(false));
             }
         }
@@ -332,9 +363,6 @@ impl Eval<'_> {
         };
         match (kind, other) {
             (List, List) | (Tuple, Tuple) | (Deque, Deque) => {
-                if self.same(a, b) {
-                    return Ok(true);
-                }
                 if self.length_of(a)? != self.length_of(b)? {
                     return Ok(false);
                 }
@@ -630,6 +658,31 @@ pub(super) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
         return None;
     }
     text.windows(part.len()).position(|window| window == part)
+}
+
+/// Why a container does not tell whether it has a NaN.
+pub(super) const NAN: &str = "whether two NaNs are the same object";
+
+/// Whether a plain number is not equal to itself.
+pub(super) fn is_nan(value: &Val) -> bool {
+    match value {
+        Val::Float(number) => number.is_nan(),
+        Val::Complex(re, im) => re.is_nan() || im.is_nan(),
+        _ => false,
+    }
+}
+
+/// Whether two values are NaNs that may be one object: they differ by `==`, and containers, which ask for identity first,
+/// would find them alike. Those with other bits are two objects for sure.
+fn may_be_one_nan(a: &Val, b: &Val) -> bool {
+    is_nan(a)
+        && match (a, b) {
+            (Val::Float(a), Val::Float(b)) => a.to_bits() == b.to_bits(),
+            (Val::Complex(re, im), Val::Complex(re2, im2)) => {
+                (re.to_bits(), im.to_bits()) == (re2.to_bits(), im2.to_bits())
+            }
+            _ => false,
+        }
 }
 
 /// The order of two real numbers; `Some(None)` with a NaN; `None` if either is no real number.

@@ -1,6 +1,6 @@
 //! Keys of dicts and elements of sets: a form in which Python-equal values are equal.
 
-use super::error::{R, type_error, unsupported};
+use super::error::{R, type_error, unknown, unsupported};
 use super::run::Eval;
 use super::val::Val;
 use crate::show::class::{Class, Lookup};
@@ -26,6 +26,8 @@ pub(super) enum Key {
     Range(Vec<BigInt>),
     Id(u64),
     Type(String),
+    /// Of a stored NaN: nothing else is equal to it, and no key that is looked up is of this kind.
+    Nan,
 }
 
 /// Distinct values in order.
@@ -102,6 +104,8 @@ impl Eval<'_> {
             Val::Bool(value) => Key::Small(i64::from(*value)),
             Val::Int(value) => Key::Small(*value),
             Val::Big(value) => Key::Int((**value).clone()),
+            // Its hash is by identity, and so is what finds it.
+            number if super::compare::is_nan(number) => return unknown(super::compare::NAN),
             Val::Float(value) => float_key(*value),
             Val::Complex(re, im) if *im == 0.0 => float_key(*re),
             Val::Complex(re, im) => Key::Complex(re.to_bits(), im.to_bits()),
@@ -124,7 +128,7 @@ impl Eval<'_> {
             Val::FrozenSet(items) => self.set_key(items, depth)?,
             Val::Type(name) => Key::Type((*name).to_owned()),
             Val::Function(name) => Key::Type(format!("{name}()")),
-            Val::Unknown(reason) => return super::error::unknown(reason),
+            Val::Unknown(reason) => return unknown(reason),
             Val::Ref(id) => return self.ref_key(value, *id, depth),
             Val::Iter(..) | Val::Method(_) | Val::Bound(_) => {
                 return unsupported("a key that the expression made");
@@ -206,6 +210,9 @@ impl Eval<'_> {
     /// recorded code counts as different from all but itself.
     pub(super) fn stored_key(&self, value: &Val) -> R<Option<Key>> {
         match self.key(value) {
+            Err(super::EvalError::Unknown(_)) if super::compare::is_nan(value) => {
+                Ok(Some(Key::Nan))
+            }
             Ok(key) => Ok(Some(key)),
             Err(super::EvalError::Unsupported(_)) => Ok(None),
             Err(error) => Err(error),

@@ -355,9 +355,7 @@ impl Eval<'_> {
                 args.count(1, 1)?;
                 let mut count = 0;
                 for item in self.elements(value)? {
-                    let same =
-                        matches!((&item, &args.list[0]), (Val::Ref(a), Val::Ref(b)) if a == b);
-                    if same || self.equal(&item, &args.list[0])? {
+                    if self.alike(&item, &args.list[0], 0)? {
                         count += 1;
                     }
                 }
@@ -368,9 +366,7 @@ impl Eval<'_> {
                 let items = self.elements(value)?;
                 let (start, end) = self.span(args, 1, items.len())?;
                 for (at, item) in items.iter().enumerate().take(end).skip(start) {
-                    let same =
-                        matches!((item, &args.list[0]), (Val::Ref(a), Val::Ref(b)) if a == b);
-                    if same || self.equal(item, &args.list[0])? {
+                    if self.alike(item, &args.list[0], 0)? {
                         return Ok(Val::count(at));
                     }
                 }

@@ -118,7 +118,7 @@ pub struct Engine {
     displays: FxHashMap<u64, Vec<display::Display>>,
     scratch: scratch::Scratch,
     /// The Python that evaluates what the native evaluator cannot.
-    python: RefCell<crate::python::Python>,
+    python: Rc<RefCell<crate::python::Python>>,
     /// The lines of an unfinished statement of `interact`.
     interaction: String,
     /// Scratch variables that the last move has dropped.
@@ -190,7 +190,7 @@ impl Engine {
             lists: BTreeMap::new(),
             displays: FxHashMap::default(),
             scratch: scratch::Scratch::default(),
-            python: RefCell::default(),
+            python: Rc::default(),
             interaction: String::new(),
             dropped: Vec::new(),
             staying: None,
@@ -284,6 +284,10 @@ impl Engine {
     pub fn execute(&mut self, line: &str) -> Reply {
         let mut out = Output::default();
         let quit = self.input(line, &mut out);
+        // Where conditions and watched expressions were told by one, nothing has said so yet.
+        if let Some(note) = self.python.borrow_mut().note() {
+            out.say(note);
+        }
         self.reply(out, quit)
     }
 

@@ -255,9 +255,40 @@ pub(super) fn truth(
     stop: u64,
     text: &str,
 ) -> Result<bool, EvalError> {
-    let mut out = request(time, scope, stop, Mode::Truth, text);
-    // It sees nothing that the user has made.
-    out.push_str(",\"frame\":null,\"made\":[],\"deleted\":[],\"variables\":[],\"held\":[]}");
+    match asked(time, python, scope, stop, Mode::Truth, text)? {
+        Done::Told(Told::Value(value)) => Ok(matches!(value.value(), eval::Val::Bool(true))),
+        _ => Err(EvalError::Unsupported("it has no truth".to_owned())),
+    }
+}
+
+/// The value of an expression at a stop, told by a Python that knows nothing of it yet: so it asks for every
+/// object that the value depends on.
+pub(super) fn value(
+    time: &Timeline,
+    python: &RefCell<Python>,
+    scope: &FrameScope<'_>,
+    stop: u64,
+    text: &str,
+) -> Result<Told, EvalError> {
+    match asked(time, python, scope, stop, Mode::Expression, text)? {
+        Done::Told(told) => Ok(told),
+        Done::Quiet | Done::More => Err(EvalError::Unsupported("it has no value".to_owned())),
+    }
+}
+
+/// What a Python says of an expression, without anything that the user has made.
+fn asked(
+    time: &Timeline,
+    python: &RefCell<Python>,
+    scope: &FrameScope<'_>,
+    stop: u64,
+    mode: Mode,
+    text: &str,
+) -> Result<Done, EvalError> {
+    let mut out = request(time, scope, stop, mode, text);
+    out.push_str(
+        ",\"frame\":null,\"made\":[],\"deleted\":[],\"variables\":[],\"held\":[],\"fresh\":true}",
+    );
     let answers = Answers::in_frame(time, scope);
     let answer = |said: &Said<'_>| match said {
         Said::Asks(request) => answers.answer(request),
@@ -265,10 +296,7 @@ pub(super) fn truth(
     };
     let message = python.borrow_mut().run(&out, time.minor(), time.interrupt(), answer);
     let message = message.map_err(EvalError::Unsupported)?;
-    match done_of(message.get("done").unwrap_or(&Json::Null))? {
-        Done::Told(Told::Value(value)) => Ok(matches!(value.value(), eval::Val::Bool(true))),
-        _ => Err(EvalError::Unsupported("it has no truth".to_owned())),
-    }
+    done_of(message.get("done").unwrap_or(&Json::Null))
 }
 
 /// The beginning of a request: what is to be run, and where.

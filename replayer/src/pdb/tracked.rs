@@ -3,9 +3,11 @@
 //! What was looked at to evaluate it says what to wait for: the objects, and the local variables of
 //! its names. Only where one of these changes is it evaluated again.
 
+use super::python::{self, Told};
 use super::world::{FrameScope, Here};
 use crate::eval::{EvalError, Expression, Scope, Val};
 use crate::machine::{Frame, StopKind};
+use crate::python::Python;
 use crate::show::{Objects, Unavailable};
 use crate::timeline::{Level, Moment, Record, Seek, Timeline};
 use crate::variables::OPTIMIZED;
@@ -14,6 +16,7 @@ use moviola_format::read::{ObjectState, OwnedValue, Slice, TraceError};
 use rustc_hash::FxHashSet;
 use std::cell::RefCell;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Where an expression belongs to.
@@ -29,10 +32,15 @@ pub(super) enum Place {
 #[derive(Debug, Clone)]
 pub(super) struct Tracked {
     pub text: String,
-    expression: Expression,
+    /// `None` if only a Python can read it.
+    expression: Option<Expression>,
     pub place: Place,
     /// Slots of the frame's variables that have a name of the expression.
     slots: Vec<u32>,
+    /// All slots of the frame's variables: a Python is given all of them.
+    all: Vec<u32>,
+    /// Tells what the native evaluator cannot.
+    python: Option<Rc<RefCell<Python>>>,
 }
 
 /// What an expression is at a stop.
@@ -47,6 +55,8 @@ pub(super) struct Now {
     /// The object, if it is one: another object of the same text is another value.
     object: Option<u64>,
     looked: Vec<u64>,
+    /// Whether a Python told it, which sees all variables.
+    all: bool,
 }
 
 impl Now {
@@ -62,8 +72,17 @@ impl Tracked {
     ///
     /// # Errors
     /// If it cannot be parsed.
-    pub fn new(text: &str, level: &Level, time: &Timeline) -> Result<Self, EvalError> {
-        let expression = Expression::parse(text)?;
+    pub fn new(
+        text: &str,
+        level: &Level,
+        time: &Timeline,
+        python: &Rc<RefCell<Python>>,
+    ) -> Result<Self, EvalError> {
+        let python = Some(python).filter(|python| python.borrow().is_allowed()).cloned();
+        let expression = match Expression::parse(text) {
+            Err(EvalError::Unsupported(_)) if python.is_some() => None,
+            parsed => Some(parsed?),
+        };
         let names = names(text);
         let code = time.code(level.frame.code);
         let function = code.filter(|code| code.flags & OPTIMIZED != 0);
@@ -74,11 +93,15 @@ impl Tracked {
         });
         // A class body has a namespace of its own.
         let class = code.is_some_and(|code| code.flags & OPTIMIZED == 0 && code.name != "<module>");
-        let place = match slots.is_empty() && !class {
+        // What looks at all variables names none of them.
+        let open = function.is_some()
+            && names.iter().any(|name| ["locals", "vars", "dir", "eval", "exec"].contains(name));
+        let place = match slots.is_empty() && !class && !open {
             true => Place::Module(level.frame.code),
             false => Place::Frame(level.frame.activation),
         };
-        Ok(Self { text: text.to_owned(), expression, place, slots })
+        let all = code.map_or_else(Vec::new, |code| (0..code.slots.len() as u32).collect());
+        Ok(Self { text: text.to_owned(), expression, place, slots, all, python })
     }
 
     /// The value at a stop; `None` if its frame is not there then.
@@ -105,14 +128,58 @@ impl Tracked {
         let moment =
             Moment { stop, thread: 0, kind: StopKind::Line, value: None, stack: Vec::new() };
         let scope = FrameScope::new(Here::new(time, stop), &moment, &level);
-        let noting = Noting { scope: &scope, looked: RefCell::default() };
-        let value = self.expression.evaluate(&noting);
-        let (text, truth, object) = match &value {
-            Ok(value) => (value.repr(&noting), value.is_true(&noting).ok(), value.object_id()),
-            Err(error) => (error.to_string(), None, None),
+        if let Some(expression) = &self.expression {
+            let noting = Noting { scope: &scope, looked: RefCell::default() };
+            let value = expression.evaluate(&noting);
+            let natively = !matches!(value, Err(EvalError::Unsupported(_)));
+            if natively || self.python.is_none() {
+                let (text, truth, object) = match &value {
+                    Ok(value) => {
+                        (value.repr(&noting), value.is_true(&noting).ok(), value.object_id())
+                    }
+                    Err(error) => (error.to_string(), None, None),
+                };
+                let looked = noting.looked.into_inner().into_iter().filter(|id| *id != 0);
+                let (looked, fails) = (looked.collect(), value.is_err());
+                return Ok(Some(Now { text, truth, fails, object, looked, all: false }));
+            }
+        }
+        self.at_in_python(time, stop, &scope)
+    }
+
+    /// The value at a stop, told by a Python. Every object that it asks for is noted, and those that hold
+    /// variables, whatever their names.
+    fn at_in_python(
+        &self,
+        time: &Timeline,
+        stop: u64,
+        scope: &FrameScope<'_>,
+    ) -> Result<Option<Now>, TraceError> {
+        let Some(python) = &self.python else { return Ok(None) };
+        time.begin_noting();
+        scope.globals_id().into_iter().for_each(|id| time.note(id));
+        for name in scope.local_names() {
+            scope.holders(&name).into_iter().for_each(|id| time.note(id));
+        }
+        let told = python::value(time, python, scope, stop, &self.text);
+        let (text, truth, object, fails) = match told {
+            Ok(Told::Value(value)) => {
+                (value.repr(scope), value.is_true(scope).ok(), value.object_id(), false)
+            }
+            Ok(Told::Text(words)) => {
+                let truth = python::truth(time, python, scope, stop, &self.text).ok();
+                (words.text, truth, None, false)
+            }
+            Err(error) => (error.to_string(), None, None, true),
         };
-        let looked = noting.looked.into_inner().into_iter().filter(|id| *id != 0).collect();
-        Ok(Some(Now { text, truth, fails: value.is_err(), object, looked }))
+        let looked = time.end_noting().into_iter().filter(|id| *id != 0).collect();
+        time.check_interrupt()?;
+        Ok(Some(Now { text, truth, fails, object, looked, all: true }))
+    }
+
+    /// The variables that a value depends on.
+    fn watched(&self, now: &Now) -> &[u32] {
+        if now.all { &self.all } else { &self.slots }
     }
 
     /// The first stop behind `from` and before `until` at which the value is another than at the stop
@@ -141,7 +208,7 @@ impl Tracked {
                     let limit = object.map_or(limit, |object| object + 1);
                     let end = time.frame_end(activation, stop, limit)?;
                     let limit = end.map_or(limit, |end| end + 1);
-                    let store = time.next_store(activation, &self.slots, stop, limit)?;
+                    let store = time.next_store(activation, self.watched(now), stop, limit)?;
                     store.or(end).or(object)
                 }
                 (Some(now), Place::Module(_)) => {
@@ -186,7 +253,7 @@ impl Tracked {
                     let object = time.last_object_change(&now.looked, stop)?;
                     let call = self.call(time, activation, stop)?;
                     let limit = limit.max(object.unwrap_or(0)).max(call.unwrap_or(0));
-                    let store = time.last_store(activation, &self.slots, stop, limit)?;
+                    let store = time.last_store(activation, self.watched(now), stop, limit)?;
                     store.max(call).max(object)
                 }
                 (Some(now), Place::Module(_)) => time.last_object_change(&now.looked, stop)?,

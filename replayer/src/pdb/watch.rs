@@ -158,7 +158,7 @@ impl Engine {
     /// An expression in the selected frame, or its error told.
     fn tracked(&self, text: &str, out: &mut Output) -> Option<Tracked> {
         let level = self.stack.get(self.level)?;
-        match Tracked::new(text, level, &self.time) {
+        match Tracked::new(text, level, &self.time, &self.python) {
             Ok(tracked) => Some(tracked),
             Err(error) => {
                 out.say(error.to_string());

@@ -39,16 +39,19 @@ fn unavailable(error: &TraceError) -> Unavailable {
 
 impl Objects for Here<'_> {
     fn object(&self, id: u64) -> Result<Arc<ObjectState>, Unavailable> {
+        self.time.note(id);
         self.time.object(id, self.stop).map_err(|error| unavailable(&error))
     }
 
     fn object_head(&self, id: u64) -> Result<(Kind, u64), Unavailable> {
+        self.time.note(id);
         let info = self.time.trace().object_info(id, self.stop);
         info.map_err(|error| unavailable(&error))?
             .ok_or_else(|| Unavailable("object without a record".to_owned()))
     }
 
     fn slice(&self, id: u64, range: Range<u64>) -> Result<Slice, Unavailable> {
+        self.time.note(id);
         let trace = self.time.trace();
         let (len, status) = trace.len_at(id, self.stop).map_err(|error| unavailable(&error))?;
         let plain = matches!(status, Status::Known | Status::Dead);

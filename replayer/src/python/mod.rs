@@ -34,10 +34,11 @@ module.main()
 "#;
 
 /// What it consists of, in this order.
-const MODULES: [(&str, &str); 7] = [
+const MODULES: [(&str, &str); 8] = [
     ("moviola", ""),
     ("moviola._plain", include_str!("../../../recorder/python/moviola/_plain.py")),
     ("moviola._pure", include_str!("../../../recorder/python/moviola/_pure.py")),
+    ("moviola._typed", include_str!("../../../recorder/python/moviola/_typed.py")),
     ("moviola._own", include_str!("../../../recorder/python/moviola/_own.py")),
     ("moviola._values", include_str!("../../../recorder/python/moviola/_values.py")),
     ("moviola._recording", include_str!("../../../recorder/python/moviola/_recording.py")),

@@ -224,7 +224,7 @@ impl Timeline {
             })?;
             let Event::Local { slot, .. } = &event else { continue };
             let top = machine.stack(machine.thread()).last();
-            if slots.contains(&slot) && top.is_some_and(|top| top.activation == activation) {
+            if slots.contains(slot) && top.is_some_and(|top| top.activation == activation) {
                 found.push(machine.next_stop().saturating_sub(1));
             }
         }

@@ -23,7 +23,7 @@ pub use view::{Record, View};
 use crate::machine::{Machine, StopKind};
 use crate::steps::Steps;
 use moviola_format::read::{CodeInfo, ObjectState, Trace, TraceError};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -43,6 +43,8 @@ pub struct Timeline {
     objects: RefCell<(u64, FxHashMap<u64, Arc<ObjectState>>)>,
     interrupt: Arc<AtomicBool>,
     skip: skip::Skip,
+    /// The objects that are looked at, while somebody wants to know.
+    noted: RefCell<Option<FxHashSet<u64>>>,
 }
 
 /// Stacks part of the way through a block, so that a look a little later is cheap.
@@ -81,6 +83,7 @@ impl Timeline {
             objects: RefCell::default(),
             interrupt: Arc::default(),
             skip: skip::Skip::default(),
+            noted: RefCell::default(),
         }
     }
 
@@ -141,8 +144,25 @@ impl Timeline {
         Ok(view)
     }
 
+    /// From here on, the objects that are looked at are noted.
+    pub(crate) fn begin_noting(&self) {
+        *self.noted.borrow_mut() = Some(FxHashSet::default());
+    }
+
+    /// What was looked at since.
+    pub(crate) fn end_noting(&self) -> FxHashSet<u64> {
+        self.noted.borrow_mut().take().unwrap_or_default()
+    }
+
+    /// An object is looked at.
+    pub(crate) fn note(&self, id: u64) {
+        if let Some(noted) = self.noted.borrow_mut().as_mut() {
+            noted.insert(id);
+        }
+    }
+
     /// An error if the command is to end.
-    fn check_interrupt(&self) -> Result<(), TraceError> {
+    pub(crate) fn check_interrupt(&self) -> Result<(), TraceError> {
         if self.interrupt.load(Ordering::Relaxed) {
             let error = Arc::new(std::io::ErrorKind::Interrupted.into());
             return Err(TraceError::Io { action: "finish the command", error });
