@@ -126,6 +126,9 @@ pub struct ReplayArgs {
     /// Stand where this exception was raised, by its number in `exceptions --all`
     #[arg(long, value_name = "N", conflicts_with_all = ["at", "post_mortem"])]
     pub exception: Option<usize>,
+    /// Stand where the program called breakpoint() or pdb.set_trace() for the Nth time, counted from 1
+    #[arg(long, value_name = "N", conflicts_with_all = ["at", "post_mortem", "exception"])]
+    pub bookmark: Option<usize>,
     /// Do not step into modules of this name, as in 'importlib*'; can be given several times
     #[arg(long, value_name = "GLOB")]
     pub skip: Vec<String>,

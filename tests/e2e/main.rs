@@ -10,6 +10,7 @@ mod coverage;
 mod debug;
 mod evaluate;
 mod kills;
+mod overview;
 mod own;
 mod page;
 mod past;

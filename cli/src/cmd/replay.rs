@@ -29,6 +29,13 @@ pub fn run(args: &ReplayArgs) -> Outcome {
             .place_at_exception(number)
             .map_err(|error| Failure::usage(format!("--exception {number}: {error}")))?;
     }
+    if let Some(number) = args.bookmark {
+        engine.place(&format!("bookmark {number}")).map_err(|_| {
+            Failure::usage(format!(
+                "--bookmark {number}: the program did not call breakpoint() or pdb.set_trace() so often"
+            ))
+        })?;
+    }
     engine.skip(args.skip.clone());
     let moved = args.path_map.iter().map(|map| moved(map)).collect::<Result<Vec<_>, _>>()?;
     engine.moved(moved, &here()?.to_string_lossy());

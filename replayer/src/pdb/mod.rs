@@ -13,6 +13,7 @@ mod input;
 mod lists;
 mod motion;
 mod open;
+mod overview;
 mod past;
 mod processes;
 mod python;

@@ -38,6 +38,8 @@ pub const OWN: &[&str] = &[
     "calls",
     "mark",
     "marks",
+    "bookmarks",
+    "timeline",
     "back",
     "forward",
     "task",
@@ -348,7 +350,7 @@ pub static COMMANDS: &[Command] = &[
     ),
     command!(
         ["goto"],
-        "goto [@N | start | end | %50 | time 1.2s | mark]\ngoto line N [next|prev|first|last]",
+        "goto [@N | start | end | %50 | time 1.2s | mark | bookmark N]\ngoto line N [next|prev|first|last]",
         "Go to a position; also selects the thread of that stop.  With line,\ngo to the next, previous, first or last execution of that line of the\ncurrent file.  Alone, print the position of the current stop.",
         true,
         |engine, arg, out| engine.do_goto(arg, out)
@@ -460,11 +462,11 @@ pub static COMMANDS: &[Command] = &[
     ),
     command!(
         ["catch"],
-        "catch [exception NAME | audit NAME]",
-        "Stop, in both directions, where an exception of this class is\nraised (* for any), or at an audit event (as in socket.*).  Without\nan argument, list.",
+        "catch [exception NAME | audit NAME | bookmark]",
+        "Stop, in both directions, where an exception of this class is\nraised (* for any), at an audit event (as in socket.*), or where the\nprogram called breakpoint() or pdb.set_trace().  Without an argument,\nlist.",
         true,
         |engine, arg, out| {
-            engine.do_catch(arg, out);
+            engine.do_catch(arg, out)?;
             Ok(false)
         }
     ),
@@ -513,6 +515,26 @@ pub static COMMANDS: &[Command] = &[
         engine.do_marks(out)?;
         Ok(false)
     }),
+    command!(
+        ["bookmarks"],
+        "bookmarks",
+        "List the lines at which the program called breakpoint() or\npdb.set_trace(); goto bookmark N goes to one.",
+        false,
+        |engine, _, out| {
+            engine.do_bookmarks(out)?;
+            Ok(false)
+        }
+    ),
+    command!(
+        ["timeline"],
+        "timeline [columns | from to]",
+        "Show the run, or the part between two positions, in rows from left to\nright: threads (- while they live), the program's functions that are\ncalled most (# where they are called), exceptions (! where one passes a\nline of the program), marks and bookmarks (*), and where the session\nstands (^).",
+        true,
+        |engine, arg, out| {
+            engine.do_timeline(arg, out)?;
+            Ok(false)
+        }
+    ),
     command!(
         ["back"],
         "back",

@@ -58,6 +58,11 @@ impl Engine {
                 None => Ok(None),
             };
         }
+        if let Some(number) = text.strip_prefix("bookmark ") {
+            let number = number.trim().parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+            let bookmarks = self.time.bookmarks()?;
+            return Ok(number.and_then(|number| bookmarks.get(number)).copied());
+        }
         Ok(match text {
             "start" => Some(self.start),
             "end" => Some(match self.crash {

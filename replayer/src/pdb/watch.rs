@@ -30,6 +30,8 @@ pub(super) enum Kind {
     Exception(String),
     /// An audit event.
     Audit(String, Regex),
+    /// The lines that called for a debugger.
+    Bookmarks(Vec<u64>),
 }
 
 /// A stop at a point.
@@ -50,6 +52,7 @@ impl Point {
             Kind::Exception(name) => {
                 format!("{:<4}catchpoint   keep yes   exception {name}", self.number)
             }
+            Kind::Bookmarks(_) => format!("{:<4}catchpoint   keep yes   bookmark", self.number),
             Kind::Audit(name, _) => {
                 format!("{:<4}catchpoint   keep yes   audit {name}", self.number)
             }
@@ -62,6 +65,7 @@ impl Point {
             Kind::Watch(tracked) => format!("watchpoint {} on {}", self.number, tracked.text),
             Kind::Exception(name) => format!("catchpoint {} on exception {name}", self.number),
             Kind::Audit(name, _) => format!("catchpoint {} on audit {name}", self.number),
+            Kind::Bookmarks(_) => format!("catchpoint {} on bookmark", self.number),
         }
     }
 
@@ -73,6 +77,10 @@ impl Point {
             Kind::Exception(name) => {
                 let stop = time.next_begun(from + 1, until, name)?;
                 stop.map(|stop| self.reached(stop, format!("exception {name}")))
+            }
+            Kind::Bookmarks(stops) => {
+                let next = stops.iter().find(|stop| **stop > from && **stop < until);
+                next.map(|stop| self.reached(*stop, "bookmark".to_owned()))
             }
             Kind::Audit(_, pattern) => time
                 .next_audit(pattern, from)?
@@ -100,6 +108,10 @@ impl Point {
                     }
                     before = stop;
                 }
+            }
+            Kind::Bookmarks(stops) => {
+                let last = stops.iter().rfind(|stop| **stop < before && **stop >= least);
+                last.map(|stop| self.reached(*stop, "bookmark".to_owned()))
             }
             Kind::Audit(_, pattern) => time
                 .previous_audit(pattern, before, least)?
@@ -192,8 +204,8 @@ impl Engine {
         Ok(())
     }
 
-    /// `catch exception NAME`, `catch audit NAME`.
-    pub(super) fn do_catch(&mut self, argument: &str, out: &mut Output) {
+    /// `catch exception NAME`, `catch audit NAME`, `catch bookmark`.
+    pub(super) fn do_catch(&mut self, argument: &str, out: &mut Output) -> Result<(), TraceError> {
         let (kind, name) = argument.split_once(char::is_whitespace).unwrap_or((argument, "*"));
         let name = name.trim();
         match kind {
@@ -203,6 +215,10 @@ impl Engine {
                 }
             }
             "exception" => self.add_point(Kind::Exception(name.to_owned()), out),
+            "bookmark" if name == "*" => {
+                let stops = self.time.bookmarks()?;
+                self.add_point(Kind::Bookmarks(stops), out);
+            }
             "audit" => {
                 let escaped = fancy_regex::escape(name);
                 let pattern = escaped.replace("\\*", ".*").replace("\\?", ".");
@@ -212,10 +228,11 @@ impl Engine {
                 }
             }
             _ => out.error(format!(
-                "Error in argument: {}; catch exception NAME, or catch audit NAME",
+                "Error in argument: {}; catch exception NAME, catch audit NAME, or catch bookmark",
                 super::breaks::quoted(argument)
             )),
         }
+        Ok(())
     }
 
     /// `last EXPR`: to the stop whose line gave it the value that it has.
@@ -384,7 +401,7 @@ impl Timeline {
         Ok(None)
     }
 
-    fn next_raise(&self, from: u64, until: u64) -> Result<Option<u64>, TraceError> {
+    pub(super) fn next_raise(&self, from: u64, until: u64) -> Result<Option<u64>, TraceError> {
         let mut from = from;
         while from < until.min(self.len()) {
             // A block without an exception has no raise.
@@ -488,7 +505,11 @@ impl Timeline {
         Ok(None)
     }
 
-    fn audits_in(&self, number: usize, pattern: &Regex) -> Result<Vec<(u64, String)>, TraceError> {
+    pub(super) fn audits_in(
+        &self,
+        number: usize,
+        pattern: &Regex,
+    ) -> Result<Vec<(u64, String)>, TraceError> {
         let bounds = self.trace().bounds(number);
         if bounds.counts.audit == 0 {
             return Ok(Vec::new());

@@ -385,7 +385,10 @@ impl Timeline {
     }
 
     /// The last stop before the call at `entered` in the frame that made it.
-    fn caller_of(&self, entered: u64) -> Result<Option<u64>, TraceError> {
+    ///
+    /// # Errors
+    /// If the trace cannot be read on the way.
+    pub fn caller_of(&self, entered: u64) -> Result<Option<u64>, TraceError> {
         let Some(moment) = self.moment(entered)? else { return Ok(None) };
         let Some(caller) = moment.stack.len().checked_sub(2) else { return Ok(None) };
         if self.passes_over(&moment, caller) {
