@@ -385,3 +385,17 @@ fn what_tells_of_this_machine_is_refused() {
     let wanted = ["1577836800.0", "'1970-01-01T00:00:00+00:00'", "", "[1]", "", "['a', 'a']"];
     assert_eq!(fine, wanted);
 }
+
+/// No function that is let through names a part of the world: the clock, files, the network, chance.
+#[test]
+fn what_is_run_of_the_standard_library_does_not_look_around() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let walk = root.join("tests/oracle/pure_walk.py");
+    let package = root.join("recorder/python/moviola");
+    let place = Place::new();
+    let done = place.plain(&["-I", walk.to_str().unwrap(), package.to_str().unwrap()]);
+    assert_eq!(done.code, 0, "{done:?}");
+    // `os.path.normcase`, which is nothing on POSIX.
+    let allowed = ["fnmatch.filter os", "fnmatch.fnmatch os"];
+    assert_eq!(done.out.lines().collect::<Vec<_>>(), allowed);
+}

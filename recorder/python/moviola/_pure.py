@@ -20,6 +20,9 @@ IMPURE = {
     "builtins": frozenset(
         """__import__ breakpoint compile dir eval exec exit globals hash help id input locals open print quit vars""".split()
     ),
+    "ast": frozenset(["main"]),
+    "base64": frozenset(["main"]),
+    "statistics": frozenset(["kde_random"]),
     # The contexts and settings of the debugger's own process.
     "csv": frozenset(["field_size_limit", "get_dialect", "list_dialects", "register_dialect", "unregister_dialect"]),
     "decimal": frozenset(["getcontext", "localcontext", "setcontext"]),
@@ -111,6 +114,7 @@ _WORLDLY = {
     ("datetime", "datetime", "fromtimestamp"): lambda cls, stamp, tz=None: tz is None,
     ("datetime", "datetime", "timestamp"): lambda moment: moment.tzinfo is None,
     ("datetime", "datetime", "astimezone"): lambda moment, tz=None: tz is None or moment.tzinfo is None,
+    ("shlex", "shlex", "sourcehook"): None,
     ("statistics", "NormalDist", "samples"): None,
 }
 
