@@ -20,6 +20,12 @@ textwrap.TextWrapper._split = mine
 fractions.Fraction.__str__ = mine
 import builtins
 builtins.added = [4]
+vars(os).update({'naïve': 8, 'gone': 9})
+vars(os).pop('gone')
+try:
+    type(__import__('re').compile('a')).extra = 1
+except TypeError:
+    pass
 builtins.oct = mine
 after = 1
 with mock.patch('re.escape', mine):
@@ -39,7 +45,7 @@ fn line(number: usize) -> String {
 #[test]
 fn what_the_program_replaced_is_what_is_told() {
     let place = recorded(PROGRAM);
-    let (first, inside) = (line(7), line(19));
+    let (first, inside) = (line(7), line(25));
     let commands = [
         &first[..],
         "p json.dumps((1,))",
@@ -55,6 +61,8 @@ fn what_the_program_replaced_is_what_is_told() {
         "from json import loads as typed; print(typed('[5]'))",
         "p loads('[6]')",
         "p math.sqrt(4)",
+        "p os.naïve",
+        "p os.gone",
         "p [re.escape('.') for re in [__import__('re')]]",
     ];
     let said = told(&place, &commands);
@@ -73,6 +81,8 @@ fn what_the_program_replaced_is_what_is_told() {
         "[5]",
         "[6]",
         "2.0",
+        "8",
+        "*** AttributeError: module 'os' has no attribute 'gone'",
         "['\\\\.']",
     ];
     assert_eq!(said[4..], at_end);
@@ -94,11 +104,17 @@ fn what_the_program_replaced_is_what_is_told() {
 #[test]
 fn a_child_and_a_slice_know_what_was_replaced_before() {
     let place = recorded(PROGRAM);
-    let (child, after) = (line(23), line(17));
-    let commands =
-        ["process 1", &child, "p math.pi, json.load", "process 0", "goto end", "p math.pi"];
+    let (child, after) = (line(29), line(23));
+    let commands = [
+        "process 1",
+        &child,
+        "p math.pi, json.load, os.naïve",
+        "process 0",
+        "goto end",
+        "p math.pi",
+    ];
     let said = session(&place, &commands);
-    assert_eq!((&said[2][..], &said[5][..]), ("(4, 7)", "3"), "{said:?}");
+    assert_eq!((&said[2][..], &said[5][..]), ("(4, 7, 8)", "3"), "{said:?}");
 
     let at = session(&place, &[&after, "goto"])[1].clone();
     let cut = ["export", "--format", "trace", "--from", &at, "-o", "part.moviola", "t.moviola"];

@@ -486,11 +486,22 @@ fn steps_stay_in_a_task() {
     let mut commands = [&INTO_A[..], &["task off", "b 4", "c", "p n"]].concat();
     let told = session(&place, &commands);
     assert_eq!(told[commands.len() - 1], "10");
-    commands.extend(["c", "p n", "task b", "p n", "task nope", "tasks"]);
+    commands.extend([
+        "c",
+        "p n",
+        "task b",
+        "p n",
+        "task nope",
+        "tasks",
+        "task Task-1",
+        "p a.done()",
+    ]);
     let told = session(&place, &commands);
     assert_eq!((&told[9][..], &told[11][..]), ("2", "11"), "{told:#?}");
     assert_eq!(told[12], "*** No task 'nope' at this position; see tasks");
     assert!(told[13].ends_with("Steps stay in task 3; `task off` ends that"), "{}", told[13]);
+    assert!(told[14].contains(")main()") && told[14].contains("stay in task 1"), "{}", told[14]);
+    assert_eq!(told[15], "False");
 }
 
 #[test]

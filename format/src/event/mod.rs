@@ -5,6 +5,9 @@
 //! no state of its own besides what a reader keeps anyway: the current thread, each thread's
 //! frame stack, and each frame's current line (line events are deltas to it).
 
+/// A code object is recorded with so many lines at most: far more than people write.
+pub const LINES_MAX: usize = 20_000;
+
 pub mod op;
 pub mod raw;
 pub mod read;

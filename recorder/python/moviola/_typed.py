@@ -57,4 +57,4 @@ def same(a, *b):
     # CPython has these once.
     if (kind is int and -5 <= a <= 256) or (kind in (str, bytes) and len(a) <= 1):
         return True
-    raise NotRecorded({int: "the identity of an int", complex: "the identity of a complex number"}.get(kind, f"the identity of a {kind.__name__}"))
+    raise NotRecorded(f"the identity of {'an' if kind is int else 'a'} {kind.__name__}")

@@ -216,7 +216,12 @@ class World:
 
     def unchanged(self, found):
         """What is given, a part of Python's own, if the program has changed nothing that it may use; Refused if it has."""
-        if self.changes and isinstance(found, (types.FunctionType, types.MethodType, type)):
+        if self.changes and isinstance(found, types.MethodType):
+            # The object itself may not be hashable.
+            of = found.__self__
+            self.unchanged(of if isinstance(of, type) else type(of))
+            self.unchanged(found.__func__)
+        elif self.changes and isinstance(found, (types.FunctionType, type)):
             if self._active is None:
                 # Looking at them may come back to here.
                 self._active = []

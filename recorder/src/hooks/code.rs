@@ -9,7 +9,7 @@ use crate::cpython::location::{self, NO_LINE};
 use crate::cpython::version::{self as v, opcode as o};
 use crate::cpython::{Code, request_extra, set_extra};
 use crate::rec::Recorder;
-use moviola_format::event::{Sink, read::CodeDef};
+use moviola_format::event::{LINES_MAX, Sink, read::CodeDef};
 use pyo3_ffi::PyObject;
 use rustc_hash::FxHashMap;
 
@@ -415,7 +415,7 @@ unsafe fn define(rec: &mut Recorder, code: Code, globals: u64, info: &CodeInfo) 
         lines.dedup();
         // Far more lines or names than the event limit holds are not code that people wrote;
         // what is cut only shortens lists of executable lines.
-        lines.truncate(20_000);
+        lines.truncate(LINES_MAX);
         let filename = text(code.object(v::CODE_FILENAME));
         let name = text(code.object(v::CODE_NAME));
         let qualname = text(code.object(v::CODE_QUALNAME));

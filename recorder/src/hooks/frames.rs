@@ -6,7 +6,7 @@
 
 use super::code::{CodeInfo, Effects};
 use super::threads::{Shadow, name_thread};
-use crate::cpython::Frame;
+use crate::cpython::{Frame, version as v};
 use crate::rec::Recorder;
 use crate::values::{Val, namespace, prepare};
 use moviola_format::event::{Reason, Sink, op};
@@ -99,7 +99,7 @@ pub unsafe fn enter(rec: *mut Recorder, frame: Frame, info: *mut CodeInfo, entry
             None
         } else {
             let dict = frame.namespace();
-            crate::values::watch::own::seen(rec, dict);
+            crate::values::watch::own::seen(rec, frame.code().object(v::CODE_FILENAME), dict);
             let object = if dict == frame.globals() { globals } else { namespace(rec, dict) };
             Some(if object == 0 { prepare(rec, dict) } else { Val::Ref(object) })
         };

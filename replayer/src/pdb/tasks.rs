@@ -239,7 +239,7 @@ pub enum Within {
 }
 
 /// A part of a task, of one made in C or in Python.
-fn part<'s>(state: &'s ObjectState, names: [&str; 2], here: &Here<'_>) -> Option<&'s OwnedValue> {
+fn part<'s>(state: &'s ObjectState, names: &[&str], here: &Here<'_>) -> Option<&'s OwnedValue> {
     let fields = state.fields.iter().chain(&state.attrs).flatten();
     let mut found =
         fields.filter(|(key, _)| text(key, here).is_some_and(|key| names.contains(&&*key)));
@@ -248,14 +248,18 @@ fn part<'s>(state: &'s ObjectState, names: [&str; 2], here: &Here<'_>) -> Option
 
 /// The frame of a task's coroutine, once it has begun.
 fn root_of(task: &ObjectState, here: &Here<'_>) -> Option<u64> {
-    let OwnedValue::Ref(coroutine) = part(task, ["_coro", "_coro"], here)? else { return None };
+    let OwnedValue::Ref(coroutine) = part(task, &["_coro"], here)? else { return None };
     let coroutine = here.object(*coroutine).ok()?;
-    match part(&coroutine, ["<activation>", "<activation>"], here)? {
+    match part(&coroutine, &["<activation>"], here)? {
         OwnedValue::Int(activation) => u64::try_from(*activation).ok(),
         _ => None,
     }
 }
 
 fn task_name(task: &ObjectState, here: &Here<'_>) -> Option<String> {
-    part(task, ["<name>", "_name"], here).and_then(|name| text(name, here))
+    match part(task, &["<name>", "_name"], here)? {
+        // A task that nobody has named has a number until somebody asks for its name.
+        OwnedValue::Int(number) => Some(format!("Task-{number}")),
+        name => text(name, here),
+    }
 }

@@ -5,13 +5,11 @@
 
 use super::{Moment, Seek, Timeline};
 use crate::machine::StopKind;
+use moviola_format::event::LINES_MAX;
 use moviola_format::read::{OwnedValue, Status, TraceError};
 
 /// `CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR`.
 const SUSPENDABLE: u32 = 0x2a0;
-
-/// So many lines of a code object are recorded at most (`define` in the recorder's `hooks/code.rs`).
-const LINES_MAX: usize = 20_000;
 
 /// A verb of pdb or its backward twin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

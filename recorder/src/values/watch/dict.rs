@@ -291,7 +291,9 @@ mod watcher {
         // SAFETY: the interpreter holds all objects; the recorder is used under the GIL.
         guarded((), || unsafe {
             let found = target(&*rec, dict as usize);
-            if found.as_ref().is_none_or(|(_, entry)| entry.has(LINKED)) {
+            if found.as_ref().is_none_or(|(_, entry)| entry.has(LINKED))
+                && (*rec).heap.own.is_namespace(dict as usize)
+            {
                 own_changed(rec, event, dict, key, value);
             }
             let Some((to, _)) = found else { return };

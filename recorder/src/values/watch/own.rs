@@ -11,11 +11,11 @@ use crate::cpython::objects::{self as obj, Chars, Obj, Typ};
 use crate::rec::Recorder;
 use crate::values::heap::{Heap, LINKED};
 use crate::values::scalars::{Val, utf8};
-use crate::values::types::class_names;
+use crate::values::types::{class_names, is_user_class};
 use crate::values::{classes, prepare};
 use moviola_format::event::{Kind, Sink, op};
 use pyo3_ffi as ffi;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Longer keys would have to be objects.
 const KEY_MAX: usize = crate::values::scalars::INLINE_BYTES;
@@ -43,7 +43,7 @@ pub struct Own {
     /// Namespaces that the program can reach, by address: the module's name.
     namespaces: FxHashMap<usize, Vec<u8>>,
     /// Holders of changed names, by address: what keys begin with, and the names.
-    changed: FxHashMap<usize, (Vec<u8>, Vec<Vec<u8>>)>,
+    changed: FxHashMap<usize, (Vec<u8>, FxHashSet<Vec<u8>>)>,
 }
 
 impl Own {
@@ -70,15 +70,29 @@ pub fn begin(rec: &mut Recorder) {
     out.commit();
 }
 
+/// The module that a file would be, without its packages.
+fn module_of(file: &[u8]) -> &[u8] {
+    let mut parts = file.rsplit(|byte| *byte == b'/');
+    let last = parts.next().unwrap_or_default();
+    match last.split(|byte| *byte == b'.').next().unwrap_or_default() {
+        b"__init__" => parts.next().unwrap_or_default(),
+        name => name,
+    }
+}
+
 /// Looks at the globals of a module that runs: one of the program may be called like one of
-/// Python's own (`json.py` beside the script), and is then none of those.
+/// Python's own (`json.py` beside the script), and is then none of those. `file` is the code's; what
+/// it is called is looked at first, as code that `exec` runs may have any globals.
 ///
 /// # Safety
-/// `globals` must be alive; the GIL must be held, and no event may be under way.
-pub unsafe fn seen(rec: *mut Recorder, globals: Obj) {
+/// `file` and `globals` must be alive; the GIL must be held, and no event may be under way.
+pub unsafe fn seen(rec: *mut Recorder, file: Obj, globals: Obj) {
     // SAFETY: the caller's promise.
     unsafe {
-        if ffi::Py_TYPE(globals) != &raw mut ffi::PyDict_Type {
+        if ffi::Py_TYPE(globals) != &raw mut ffi::PyDict_Type
+            || ffi::Py_TYPE(file) != &raw mut ffi::PyUnicode_Type
+            || (*rec).heap.is_user_module(module_of(&utf8(file)))
+        {
             return;
         }
         let text = |key: &[u8]| {
@@ -105,7 +119,7 @@ pub unsafe fn seen(rec: *mut Recorder, globals: Obj) {
                 if (*rec).heap.known(module).is_some() {
                     crate::values::capture::replace(rec, module);
                 }
-                remember(rec, globals, [&name[..], b":"].concat(), Vec::new(), module);
+                remember(rec, globals, [&name[..], b":"].concat(), b"", module);
             }
         }
     }
@@ -129,7 +143,7 @@ pub unsafe fn restart(rec: *mut Recorder) {
             for name in names {
                 let value = match &name[..] {
                     b"" => crate::process::wrap::find_module(&prefix[..prefix.len() - 1]),
-                    name => obj::dict_find(dict, name),
+                    name => find(dict, name),
                 };
                 write(rec, &prefix, &name, value);
             }
@@ -183,8 +197,14 @@ pub unsafe fn gone(rec: *mut Recorder, holder: usize) {
 pub unsafe fn item(rec: *mut Recorder, dict: Obj, name: Obj, value: Obj) {
     // SAFETY: the caller's promise.
     unsafe {
-        if let Some(module) = (*rec).heap.own.namespaces.get(&(dict as usize)).cloned() {
-            store(rec, dict, module, name, value);
+        let module = (*rec).heap.own.namespaces.get(&(dict as usize)).cloned();
+        if let Some(module) = module
+            && ffi::Py_TYPE(name) == &raw mut ffi::PyUnicode_Type
+        {
+            let name = utf8(name);
+            if find(dict, &name) != value {
+                store(rec, dict, &module, &name, value);
+            }
         }
     }
 }
@@ -194,9 +214,13 @@ pub unsafe fn item(rec: *mut Recorder, dict: Obj, name: Obj, value: Obj) {
 /// # Safety
 /// `dict` must be alive.
 #[cfg(not(Py_3_12))]
-pub unsafe fn items(dict: Obj) -> FxHashMap<usize, usize> {
+pub unsafe fn items(dict: Obj) -> FxHashMap<Vec<u8>, usize> {
     // SAFETY: the caller's promise.
-    unsafe { obj::DictIter::new(dict).map(|(key, value)| (key as usize, value as usize)).collect() }
+    unsafe {
+        let texts = obj::DictIter::new(dict)
+            .filter(|(key, _)| ffi::Py_TYPE(*key) == &raw mut ffi::PyUnicode_Type);
+        texts.map(|(key, value)| (utf8(key), value as usize)).collect()
+    }
 }
 
 /// Items of a reachable namespace may be others than they were.
@@ -204,18 +228,19 @@ pub unsafe fn items(dict: Obj) -> FxHashMap<usize, usize> {
 /// # Safety
 /// `dict` must be alive; no event may be under way.
 #[cfg(not(Py_3_12))]
-pub unsafe fn compared(rec: *mut Recorder, dict: Obj, before: &FxHashMap<usize, usize>) {
-    // SAFETY: the caller's promise. Keys that are gone may be dead: they are told by the name
-    // that was told of them, if one was.
+pub unsafe fn compared(rec: *mut Recorder, dict: Obj, before: &FxHashMap<Vec<u8>, usize>) {
+    // SAFETY: the caller's promise; values that are there now are alive.
     unsafe {
+        let module = (*rec).heap.own.namespaces.get(&(dict as usize)).cloned();
+        let Some(module) = module else { return };
         let now = items(dict);
-        for (key, value) in &now {
-            if before.get(key) != Some(value) {
-                item(rec, dict, *key as Obj, *value as Obj);
+        for (name, value) in &now {
+            if before.get(name) != Some(value) {
+                store(rec, dict, &module, name, *value as Obj);
             }
         }
-        if before.keys().any(|key| !now.contains_key(key)) {
-            (*rec).gap("names that were deleted from a module of Python's own");
+        for name in before.keys().filter(|name| !now.contains_key(*name)) {
+            store(rec, dict, &module, name, std::ptr::null_mut());
         }
     }
 }
@@ -232,57 +257,84 @@ pub unsafe fn attribute(rec: *mut Recorder, module: Obj, name: Obj, value: Obj) 
             return;
         }
         let own = obj::dict_find(dict, b"__name__");
-        if own.is_null() || ffi::Py_TYPE(own) != &raw mut ffi::PyUnicode_Type {
+        if own.is_null()
+            || ffi::Py_TYPE(own) != &raw mut ffi::PyUnicode_Type
+            || ffi::Py_TYPE(name) != &raw mut ffi::PyUnicode_Type
+            || matches!(obj::chars(own), Chars::Ascii(own) if (*rec).heap.is_user_module(own))
+        {
             return;
         }
-        store(rec, dict, utf8(own), name, value);
+        let name = utf8(name);
+        if find(dict, &name) != value {
+            store(rec, dict, &utf8(own), &name, value);
+        }
     }
 }
 
 /// An attribute of a class is about to be set or deleted.
 ///
 /// # Safety
-/// `typ` must be alive; `value` null if it is deleted.
+/// `typ` must be alive, `name` an exact str; `value` null if it is deleted.
 pub unsafe fn class_attribute(rec: *mut Recorder, typ: Typ, name: Obj, value: Obj) {
+    // Py_TPFLAGS_IMMUTABLETYPE: the store will fail.
+    const IMMUTABLE: u64 = 1 << 8;
     // SAFETY: the caller's promise.
     unsafe {
-        if (*rec).heap.own.id == 0 || obj::flags(typ) & obj::HEAPTYPE == 0 {
-            return;
-        }
-        let (Some(module), qualname) = class_names(typ) else { return };
-        if (*rec).heap.is_user_module(&module) || super::patch::loaded(&module).is_null() {
+        if (*rec).heap.own.id == 0
+            || obj::flags(typ) & obj::HEAPTYPE == 0
+            || obj::flags(typ) & IMMUTABLE != 0
+            || is_user_class(&(*rec).heap, typ)
+        {
             return;
         }
         let by_abc =
             matches!(obj::chars(name), Chars::Ascii(b"_abc_impl" | b"__abstractmethods__"));
-        if by_abc {
+        let (Some(module), qualname) = class_names(typ) else { return };
+        if by_abc || super::patch::loaded(&module).is_null() {
             return;
         }
-        let dict = obj::type_dict(typ);
-        let prefix = [&module[..], b":", &qualname, b"."].concat();
-        tell(rec, (typ.cast(), dict), prefix, name, value);
+        let name = utf8(name);
+        if find(obj::type_dict(typ), &name) != value {
+            let prefix = [&module[..], b":", &qualname, b"."].concat();
+            tell(rec, typ.cast(), prefix, &name, value);
+        }
     }
 }
 
-unsafe fn store(rec: *mut Recorder, dict: Obj, module: Vec<u8>, name: Obj, value: Obj) {
+/// What a namespace has under a name, null if nothing. Runs no program code, as a lookup would if
+/// a key is of a class of the program's.
+unsafe fn find(dict: Obj, name: &[u8]) -> Obj {
+    // SAFETY: as in `item`.
+    unsafe {
+        let same = |key: Obj| {
+            ffi::Py_TYPE(key) == &raw mut ffi::PyUnicode_Type
+                && match obj::chars(key) {
+                    Chars::Ascii(text) => text == name,
+                    _ => utf8(key) == name,
+                }
+        };
+        let found = obj::DictIter::new(dict).find(|(key, _)| same(*key));
+        found.map_or(std::ptr::null_mut(), |(_, value)| value)
+    }
+}
+
+unsafe fn store(rec: *mut Recorder, dict: Obj, module: &[u8], name: &[u8], value: Obj) {
     // SAFETY: as in `item`.
     unsafe {
         if (*rec).heap.own.id == 0
-            || ffi::Py_TYPE(name) != &raw mut ffi::PyUnicode_Type
-            || (*rec).heap.is_user_module(&module)
-            || super::patch::loaded(&module) != dict
-            || matches!(obj::chars(name), Chars::Ascii(name) if BY_IMPORT.contains(&name))
-            || is_submodule(&module, name, value)
+            || (*rec).heap.is_user_module(module)
+            || super::patch::loaded(module) != dict
+            || BY_IMPORT.contains(&name)
+            || is_submodule(module, name, value)
         {
             return;
         }
-        let prefix = [&module[..], b":"].concat();
-        tell(rec, (dict, dict), prefix, name, value);
+        tell(rec, dict, [module, b":"].concat(), name, value);
     }
 }
 
 /// Whether a store is what an import does: `json.decoder` into `json`.
-unsafe fn is_submodule(module: &[u8], name: Obj, value: Obj) -> bool {
+unsafe fn is_submodule(module: &[u8], name: &[u8], value: Obj) -> bool {
     // SAFETY: as in `item`.
     unsafe {
         if value.is_null() || ffi::Py_TYPE(value) != &raw mut ffi::PyModule_Type {
@@ -291,29 +343,17 @@ unsafe fn is_submodule(module: &[u8], name: Obj, value: Obj) -> bool {
         let inner = obj::dict_find(ffi::PyModule_GetDict(value), b"__name__");
         !inner.is_null()
             && ffi::Py_TYPE(inner) == &raw mut ffi::PyUnicode_Type
-            && utf8(inner) == [module, b".", &utf8(name)].concat()
+            && utf8(inner) == [module, b".", name].concat()
     }
 }
 
-/// `holder` is what dies with the names, and the dict in which they are.
-unsafe fn tell(
-    rec: *mut Recorder,
-    (holder, dict): (Obj, Obj),
-    prefix: Vec<u8>,
-    name: Obj,
-    value: Obj,
-) {
+/// `holder` is what dies with the names.
+unsafe fn tell(rec: *mut Recorder, holder: Obj, prefix: Vec<u8>, name: &[u8], value: Obj) {
     // SAFETY: as in `item`.
     unsafe {
-        let name_text = utf8(name);
-        let before = ffi::PyDict_GetItemWithError(dict, name);
-        if value == before || !ffi::PyErr_Occurred().is_null() {
-            return;
-        }
-        let name = name_text;
         (*rec).enter();
         if name.len() + prefix.len() > KEY_MAX {
-            let key = [prefix, name].concat();
+            let key = [&prefix[..], name].concat();
             (*rec).gap(&format!("{} was changed", String::from_utf8_lossy(&key)));
             return;
         }
@@ -321,15 +361,15 @@ unsafe fn tell(
     }
 }
 
-unsafe fn remember(rec: *mut Recorder, holder: Obj, prefix: Vec<u8>, name: Vec<u8>, value: Obj) {
+unsafe fn remember(rec: *mut Recorder, holder: Obj, prefix: Vec<u8>, name: &[u8], value: Obj) {
     // SAFETY: as in `item`.
     unsafe {
         (*rec).heap.watch(holder, LINKED);
-        write(rec, &prefix, &name, value);
+        write(rec, &prefix, name, value);
         let changed = (*rec).heap.own.changed.entry(holder as usize);
-        let (_, names) = changed.or_insert_with(|| (prefix, Vec::new()));
-        if !names.contains(&name) {
-            names.push(name);
+        let (_, names) = changed.or_insert_with(|| (prefix, FxHashSet::default()));
+        if !names.contains(name) {
+            names.insert(name.to_vec());
         }
     }
 }
